@@ -90,6 +90,9 @@ async function write(file, bytes) {
   await writeFile(file, bytes);
 }
 
+/** Borders of countries, under a name that stays; see tileserver/countries/borders.py. */
+const BORDERS = 'countries.json.gz';
+
 /** Copies what `make reference` made, under names that carry a hash; answers what the code must know of it. */
 async function writeReference(folder) {
   const made = async (name) => {
@@ -106,6 +109,7 @@ async function writeReference(folder) {
     return hashed;
   };
   const described = JSON.parse(await made('reference.json'));
+  await write(path.join(folder, BORDERS), await made(BORDERS)); // which the server reads, and no browser
   return { ...described, file: await put('reference.pmtiles'), gazetteer: await put('gazetteer.json') };
 }
 

@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
     "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Clouds, Comeo-Damaged, "
-    "Comeo-Estimated-Bytes, Comeo-Next"
+    "Comeo-Estimated-Bytes, Comeo-Next, Comeo-Completeness"
 )
 # The star is for all but Authorization, which clients send to a proxy before this server.
 ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"

@@ -400,9 +400,14 @@ class Settings(BaseModel):
     @property
     def static_folder(self) -> Path | None:
         """Folder of the built viewer: as set, else as installed, else as built in the source tree."""
-        here = Path(__file__).resolve().parent
-        candidates = [self.static] if self.static else [here / "static", here.parent / "static" / "dist"]
+        candidates = [self.static] if self.static else viewer_places()
         return next((path for path in candidates if (path / "index.html").is_file()), None)
+
+
+def viewer_places() -> list[Path]:
+    """Folders where the built viewer may lie: as installed, as built in the source tree."""
+    here = Path(__file__).resolve().parent
+    return [here / "static", here.parent / "static" / "dist"]
 
 
 def _apart(places: Iterable[Path | ObjectAddress]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def fetched(port: int, key: str, folder: Path, site: Box, terms: str) -> tuple[i
     with running(relay, Told(), [(url, upstream)]) as runner:
         runner.run(once=True)
     upstream.close()
-    journal = Journal(relay.folder.journal, writable=False)
+    journal = Journal(relay.folder.journal, create=False)
     try:
         scenes, spent = [*journal.scenes()], journal.spent()
     finally:

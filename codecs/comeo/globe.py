@@ -145,6 +145,22 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
             other are less than half the globe apart.
         lats: Likewise.
     """
+    area = inside(lons, lats)
+    west, south, east, north = (float(value) for value in area.bounds)
+    shape = cut(area)
+    if min(east - west, north - south) > _ROUNDED:
+        shape = shapely.set_precision(shape, 1e-6)
+    found: dict[str, Any] = mapping(shapely.orient_polygons(shape))
+    return found, rolled((west, south, east, north))
+
+
+def inside(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> shapely.Polygon:
+    """The area inside a ring in a frame of its own, closed over a pole that it surrounds; see `cut`.
+
+    Args:
+        lons: As of `outline`.
+        lats: Likewise.
+    """
     lons, lats = _beside_poles(lons, lats)
     closed = np.unwrap(np.append(lons, lons[0]), period=TURN)
     points = np.column_stack([closed, np.append(lats, lats[0])])
@@ -152,13 +168,7 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
     if around:
         pole = 90.0 if lats.mean() > 0 else -90.0
         points = np.vstack([points, [(closed[-1], pole), (closed[0], pole)]])
-    area = shapely.Polygon(points)
-    west, south, east, north = (float(value) for value in area.bounds)
-    shape = cut(area)
-    if min(east - west, north - south) > _ROUNDED:
-        shape = shapely.set_precision(shape, 1e-6)
-    found: dict[str, Any] = mapping(shapely.orient_polygons(shape))
-    return found, rolled((west, south, east, north))
+    return shapely.Polygon(points)
 
 
 def cut(area: BaseGeometry) -> BaseGeometry:

@@ -28,3 +28,33 @@ export function shores(ring) {
   if (line.length > 1) lines.push(line);
   return lines;
 }
+
+/**
+ * A line without the positions that it passes within a tolerance (Douglas and Peucker); its ends stay.
+ *
+ * @param {number[][]} line On a grid.
+ * @param {number} tolerance In degrees.
+ * @param {number[]} scale Degrees of a step of the grid along either axis.
+ */
+export function simplified(line, tolerance, [sx, sy]) {
+  const kept = new Set([0, line.length - 1]);
+  const open = [[0, line.length - 1]];
+  while (open.length > 0) {
+    const [first, last] = open.pop();
+    const [x, y] = line[first];
+    const [ux, uy] = [(line[last][0] - x) * sx, (line[last][1] - y) * sy];
+    const length = ux * ux + uy * uy;
+    let [far, at] = [tolerance, 0];
+    for (let i = first + 1; i < last; i++) {
+      const [vx, vy] = [(line[i][0] - x) * sx, (line[i][1] - y) * sy];
+      const along = length ? Math.min(1, Math.max(0, (vx * ux + vy * uy) / length)) : 0;
+      const away = Math.hypot(vx - along * ux, vy - along * uy);
+      if (away > far) [far, at] = [away, i];
+    }
+    if (at) {
+      kept.add(at);
+      open.push([first, at], [at, last]);
+    }
+  }
+  return line.filter((_, i) => kept.has(i));
+}

@@ -1,11 +1,13 @@
 /**
- * Makes the reference map and the gazetteer from packages that fetch.sh has fetched:
+ * Makes the reference map, the gazetteer and the borders of countries from packages that fetch.sh has fetched:
  *
- *   node reference/make.mjs FOLDER     writes reference.pmtiles, reference.json and gazetteer.json there
+ *   node reference/make.mjs FOLDER     writes reference.pmtiles, reference.json, gazetteer.json and countries.json.gz there
  */
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 
+import { borders } from './borders.mjs';
 import { gazetteer } from './gazetteer.mjs';
 import { countries, layers, places } from './layers.mjs';
 import { pmtiles } from './pmtiles.mjs';
@@ -30,6 +32,7 @@ const towns = await places(layer, world, folder);
 const cut = [...tiles(await layers(layer, lands, towns))];
 const metadata = { name: 'COMEO reference map', attribution: ATTRIBUTION };
 const { bytes, head } = await pmtiles(cut, { maxZoom: MAX_ZOOM, metadata });
+await put(folder, 'countries.json.gz', gzipSync(JSON.stringify(await borders(world)), { level: 9 }));
 await put(folder, 'gazetteer.json', JSON.stringify(gazetteer(lands, towns)));
 await put(folder, 'reference.json', JSON.stringify({ head, maxZoom: MAX_ZOOM, attribution: ATTRIBUTION }));
 await put(folder, 'reference.pmtiles', bytes);

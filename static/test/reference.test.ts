@@ -7,7 +7,7 @@ import { PMTiles, type Source } from 'pmtiles';
 // @ts-expect-error the build's own scripts have no types
 import { arabicName, drawnFromLeft } from '../reference/arabic.mjs';
 // @ts-expect-error the build's own scripts have no types
-import { shores } from '../reference/geometry.mjs';
+import { shores, simplified } from '../reference/geometry.mjs';
 // @ts-expect-error the build's own scripts have no types
 import { pmtiles } from '../reference/pmtiles.mjs';
 import { hiddenGroups, keepHidden } from '../src/map/groups';
@@ -16,6 +16,15 @@ const memory = (bytes: Uint8Array): Source => ({
   getKey: () => 'memory',
   getBytes: (offset, length) => Promise.resolve({ data: Uint8Array.from(bytes.subarray(offset, offset + length)).buffer }),
 });
+
+type Pair = [number, number];
+
+/** How far a position is from a stretch of a line, in degrees, by brute force. */
+function away(position: number[], from: number[], to: number[], scale: number[]): number {
+  const [[x, y], [x1, y1], [x2, y2]] = [position, from, to].map((each) => each.map((value, axis) => value * (scale[axis] ?? 1))) as [Pair, Pair, Pair];
+  const steps = Array.from({ length: 2001 }, (_, i) => i / 2000);
+  return Math.min(...steps.map((t) => Math.hypot(x1 + t * (x2 - x1) - x, y1 + t * (y2 - y1) - y)));
+}
 
 /** Numbers that look random and are the same at each run (a linear congruential generator). */
 function* numbers(seed: number): Generator<number> {
@@ -84,6 +93,29 @@ test('a coast does not run along the edge of the map', () => {
   const ring = [[170, 60], [180, 60], [180, 65], [170, 65], [170, 60]];
   assert.deepEqual(shores(ring), [[[170, 60], [180, 60]], [[180, 65], [170, 65], [170, 60]]]);
   assert.deepEqual(shores([[0, 0], [1, 0], [1, 1], [0, 0]]), [[[0, 0], [1, 0], [1, 1], [0, 0]]]);
+});
+
+test('a line with fewer positions is off by no more than the tolerance, and keeps its ends', () => {
+  const random = numbers(3);
+  const next = (): number => random.next().value as number;
+  const scale = [0.1, 0.05];
+  for (let round = 0; round < 50; round++) {
+    const line = Array.from({ length: 2 + Math.floor(next() * 60) }, (_, i) => [i + Math.floor(next() * 3), Math.floor(next() * 6)]);
+    if (round % 3 === 0) line.push(line[0] as number[]); // an island
+    const found = simplified(line, 0.12, scale) as number[][];
+    assert.equal(found[0], line[0]);
+    assert.equal(found.at(-1), line.at(-1));
+    let from = 0;
+    for (let i = 1; i < found.length; i++) {
+      const to = line.indexOf(found[i] as number[], from + 1);
+      assert.ok(to > from);
+      for (const each of line.slice(from + 1, to)) {
+        assert.ok(away(each, line[from] as number[], line[to] as number[], scale) <= 0.12 + 1e-3);
+      }
+      from = to;
+    }
+  }
+  assert.deepEqual(simplified([[0, 0], [1, 0], [2, 0], [3, 0]], 0.01, [1, 1]), [[0, 0], [3, 0]]);
 });
 
 test('what was hidden stays hidden; few bytes means no reference until the user says otherwise', () => {

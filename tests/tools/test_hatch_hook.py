@@ -100,6 +100,7 @@ def test_a_wheel_carries_the_library_and_no_sources(tmp_path: Path) -> None:
         assert archive.read("comeo/codecs/native/_native.lib") == b"compiled\n"
     assert not [name for name in names if name.endswith((".c", ".h", "native/build.py", "hatch_hook.py"))]
     assert "comeo/codecs/native/library.py" in names
+    assert "tileserver/static/countries.json.gz" in names
 
 
 def test_a_wheel_without_the_library_is_for_every_machine_and_says_why(tmp_path: Path) -> None:

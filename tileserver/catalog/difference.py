@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tileserver.catalog.scan import other_form
+from comeo.archive.stores import other_form
 
 
 class Known(NamedTuple):

@@ -6,7 +6,6 @@ such a process is started whenever there is something to read.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +20,6 @@ from comeo.scene import Band
 from comeo.view.display import bands_to_show
 from comeo.view.projection import move_bounds
 from tileserver.catalog.base import COMPLETENESS, LAYERS, BBox
-
-_PIECE = 1 << 20
 
 
 class Entry(NamedTuple):
@@ -91,11 +88,7 @@ def digest_of(path: str) -> str:
     """
     if Path(path).is_dir():
         return FolderStore(Path(path)).fingerprint
-    file = LocalFile(Path(path))
-    digest = hashlib.sha256()
-    for offset in range(0, file.size, _PIECE):
-        digest.update(file.read(offset, min(_PIECE, file.size - offset)))
-    return digest.hexdigest()
+    return LocalFile(Path(path)).sha256()
 
 
 def _bbox(archive: Archive) -> BBox:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from comeo.archive.stores import FOLDER_SUFFIX, PART_SUFFIX, ZIP_SUFFIX, other_form
 from comeo.archive.stores.parts import map_path
 
-_WHOLE, _PART = ".zarr.zip", ".zarr.part"
-SUFFIXES = (_WHOLE, ".zarr", _PART)
+SUFFIXES = (ZIP_SUFFIX, FOLDER_SUFFIX, PART_SUFFIX)
 MAX_DEPTH = 8
 FEED_FOLDER = "relay/v1"
 """Below a folder of archives: what its origin tells of them."""
@@ -37,20 +37,9 @@ def find_archives(roots: Iterable[Path]) -> dict[str, str]:
     return {path: signature for path, signature in found.items() if not _is_hidden(path, found)}
 
 
-def other_form(path: str) -> str | None:
-    """The path of a whole archive as one of which not all is here, and the other way round; None of folders.
-
-    A scene is served from one of them: the whole one, where it is there.
-    """
-    for suffix, other in ((_WHOLE, _PART), (_PART, _WHOLE)):
-        if path.endswith(suffix):
-            return path.removesuffix(suffix) + other
-    return None
-
-
 def _is_hidden(path: str, found: Mapping[str, str]) -> bool:
     """Whether an archive of which not all is here lies beside the whole one."""
-    return path.endswith(_PART) and other_form(path) in found
+    return path.endswith(PART_SUFFIX) and other_form(path) in found
 
 
 def _walk(path: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
@@ -99,7 +88,7 @@ def _is_text(name: str) -> bool:
 
 def _signature(path: Path, status: os.stat_result) -> str:
     """Return the state of an archive on disk, or an empty string when it has gone."""
-    if path.name.endswith(_PART):
+    if path.name.endswith(PART_SUFFIX):
         try:
             return f"{file_signature(map_path(path).stat())}-{file_signature(status)}"
         except OSError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from tileserver.cli.places import LocalPath
+from tileserver.cli.progress import LiveLine
 from tileserver.cli.signals import ended_by_signal
 
 if TYPE_CHECKING:
@@ -70,11 +70,12 @@ def run(document: Path, once: bool, executor: str, workers: int | None) -> None:
     from tileserver.ingest.document import read_source
     from tileserver.ingest.executors import executor_of
     from tileserver.ingest.finding import finder_of
+    from tileserver.ingest.journal import Journal
     from tileserver.ingest.orders import State
     from tileserver.ingest.runner import Runner, journal_path, only_runner
 
     source = read_source(document)
-    with only_runner(source.state), _journal(journal_path(source)) as journal:
+    with only_runner(source), closing(Journal(journal_path(source))) as journal:
         finder = finder_of(source, journal)
         shown = _Shown(journal)
         codecs = sorted({each.codec for each in source.quality})
@@ -139,25 +140,13 @@ def retry(document: Path, products: tuple[str, ...]) -> None:
     click.echo(f"{count} archives are tried again")
 
 
-@contextmanager
-def _journal(path: Path) -> Iterator[Journal]:
-    from tileserver.ingest.journal import Journal
-
-    journal = Journal(path)
-    try:
-        yield journal
-    finally:
-        journal.close()
-
-
-@contextmanager
-def _existing(path: Path) -> Iterator[Journal]:
+def _existing(path: Path) -> closing[Journal]:
     from comeo.errors import ComeoError
+    from tileserver.ingest.journal import Journal
 
     if not path.is_file():
         raise ComeoError(f"{path} is not there: nothing has been ingested with this document yet")
-    with _journal(path) as journal:
-        yield journal
+    return closing(Journal(path))
 
 
 def _in_words(counts: Mapping[State, int]) -> str:
@@ -178,7 +167,7 @@ class _Shown:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._live = sys.stderr.isatty()
+        self._line = LiveLine()
         self._shown = 0.0
         self._waiting = ""
 
@@ -188,20 +177,18 @@ class _Shown:
 
         if waiting != self._waiting:
             self._waiting = waiting
-            if waiting and not self._live:
+            if waiting and not self._line.live:
                 logging.getLogger("comeo.ingest").warning("waiting: %s", waiting)
         now = time.monotonic()
-        if not self._live or now - self._shown < _REFRESH_SECONDS:
+        if not self._line.live or now - self._shown < _REFRESH_SECONDS:
             return
         self._shown = now
         line = ", ".join([_in_words(self._journal.counts()), *map(_short, under_way[:2])])
-        sys.stderr.write(f"\r\x1b[K{(line + (f'; {waiting}' if waiting else ''))[:200]}")
-        sys.stderr.flush()
+        self._line.draw((line + (f"; {waiting}" if waiting else ""))[:200])
 
     def finish(self) -> None:
         """End the line."""
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
+        self._line.draw("")
 
 
 def _short(each: UnderWay) -> str:

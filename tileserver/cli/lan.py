@@ -40,7 +40,7 @@ def find(seconds: float) -> None:
 
     found = found_in(seconds)
     if not found:
-        click.echo("nothing is announced in this network; where a server is, say `comeo relay announce URL`")
+        click.echo("nothing is announced in this network; where a server is, run `comeo relay announce URL`")
     for each in found:
         click.echo(f"{each.address}  {each.problem}")
         if (index := each.index) is not None:

@@ -14,12 +14,31 @@ _log = logging.getLogger("comeo")
 _REFRESH_SECONDS = 0.2
 
 
+class LiveLine:
+    """A running line on a terminal; nothing where there is none.
+
+    Attributes:
+        live: Whether there is a terminal.
+    """
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self._shown = ""
+
+    def draw(self, text: str) -> None:
+        """Show a text in place of the one before; an empty one ends the line."""
+        if self.live and text != self._shown:
+            self._shown = text
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+
 class TerminalProgress:
     """Shows stages of the work on `title`, whose steps are where it can be ended."""
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._live = sys.stderr.isatty()
+        self._line = LiveLine()
         self._stage = ""
         self._total = self._done = 0
         self._began = self._shown = 0.0
@@ -36,11 +55,11 @@ class TerminalProgress:
         raise_if_ended()
         self._done += 1
         now = time.monotonic()
-        if self._live and now - self._shown > _REFRESH_SECONDS:
+        if self._line.live and now - self._shown > _REFRESH_SECONDS:
             self._shown = now
             left = (now - self._began) / self._done * (self._total - self._done)
             share = 100 * self._done // max(1, self._total)
-            self._draw(f"{self._title}: {self._stage} {share} %, {left:.0f} s left")
+            self._line.draw(f"{self._title}: {self._stage} {share} %, {left:.0f} s left")
 
     def note(self, message: str) -> None:
         """See `comeo.progress.Progress`."""
@@ -50,14 +69,9 @@ class TerminalProgress:
     def finish(self) -> None:
         """End the running stage."""
         if self._stage:
-            self._draw("")
+            self._line.draw("")
             _log.info("%s: %s, %.1f s", self._title, self._stage, time.monotonic() - self._began)
             self._stage = ""
-
-    def _draw(self, text: str) -> None:
-        if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from comeo.places import ObjectAddress
 from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
+    from tileserver.cli.placing import Place
     from tileserver.relay.feed.lines import Why
     from tileserver.relay.feed.log import Log
 
-Place = Path | ObjectAddress
 _folder = click.argument("folder", type=LocalOrBucketPath(exists=True, file_okay=False))
 _private = click.option(
     "--private", type=LocalPath(file_okay=False),
@@ -72,9 +72,7 @@ def publish(folder: Place, name: str | None, licence: str | None, private: Path 
     click.echo(f"{folder}  {there:,} archives, {log.last - before:,} new lines, epoch {log.epoch}")
     click.echo(f"{'key':8}{log.key}")
     if left:
-        raise ComeoError(
-            f"{len(left)} archives could not be read, as {left[0][1]}; say the same again to try"
-        )
+        raise ComeoError(f"{len(left)} archives could not be read, as {left[0][1]}; run the command again")
 
 
 @relay.command()
@@ -94,7 +92,7 @@ def withdraw(folder: Place, collection: str, item: str, why: Why, private: Path 
     log = _log_of(folder, _private_of(folder, private))
     with log.writing():
         if (collection, item) not in log.told:
-            raise NotFoundError(f"the feed has never told of {item} in {collection}; see to both ids")
+            raise NotFoundError(f"the feed has never told of {item} in {collection}; check both ids")
         log.drop((collection, item), why)
     click.echo(f"{item} {why}, line {log.last}")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,11 +13,12 @@ import click
 
 from comeo.errors import ComeoError
 from tileserver.cli.options import database_option
+from tileserver.cli.progress import LiveLine
 from tileserver.cli.signals import ended_by_signal
 
 if TYPE_CHECKING:
     from tileserver.relay.keeping.assembly import Defined
-    from tileserver.relay.keeping.runner import Told
+    from tileserver.relay.keeping.notices import Notices
     from tileserver.relay.plan.forecast import Coming
 
 _log = logging.getLogger("comeo")
@@ -37,8 +38,8 @@ def plan(definition: Path, database: str | None, as_json: bool, most: int) -> No
     from tileserver.relay.keeping.status import coming, coming_document
 
     relay = read(definition, database)
-    journal = Journal(relay.folder.journal, writable=False)
-    found = coming(relay, journal, now_utc(), most)
+    with closing(Journal(relay.folder.journal, create=False)) as journal:
+        found = coming(relay, journal, now_utc(), most)
     if as_json:
         click.echo(json.dumps(coming_document(found), indent=2, ensure_ascii=False))
         return
@@ -58,15 +59,16 @@ def run(definition: Path, database: str | None, once: bool) -> None:
 
     relay = read(definition, database)
     relay.folder.make()
-    upstreams = []
-    for number, origin in enumerate(relay.terms.origins):
+    upstreams, copies = [], relay.terms.copies
+    for origin in relay.terms.origins:
         try:
-            upstreams.append((origin.url, upstream_of(origin, relay.folder, number)))
+            upstream = upstream_of(origin, relay.folder, copy=origin.url in copies)
+            upstreams.append((origin.url, upstream))
         except UnreachableError as error:  # a disk that is not plugged in
             _log.warning("%s", error)
     if not upstreams:
         raise ComeoError("no origin can be reached; see the messages above")
-    with ended_by_signal(), telling() as told, running(relay, told, upstreams) as runner:
+    with ended_by_signal(), telling() as notices, running(relay, notices, upstreams) as runner:
         runner.run(once=once)
 
 
@@ -83,8 +85,8 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
     name = str(folder)
     trusted = {name} if origin.models else set()
     with (
-        ended_by_signal(), telling() as told,
-        running(relay, told, [(name, upstream)], free=True, trusted=trusted) as runner,
+        ended_by_signal(), telling() as notices,
+        running(relay, notices, [(name, upstream)], free=True, trusted=trusted) as runner,
     ):  # fmt: skip
         runner.run(once=True)
 
@@ -116,8 +118,8 @@ def export(source: str, disk: Path, since: str, most: str | None, key: str | Non
     if isinstance(upstream, FolderUpstream) and upstream.contains(disk):
         raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
     try:
-        with ended_by_signal(), telling() as told:
-            done = exported(upstream, disk, after, room, told)
+        with ended_by_signal(), telling() as notices:
+            done = exported(upstream, disk, after, room, notices)
     finally:
         upstream.close()
     for reason in done.refused:
@@ -156,8 +158,8 @@ def status(definition: Path, database: str | None, as_json: bool) -> None:
     from tileserver.relay.keeping.status import status as state_of
 
     relay = read(definition, database)
-    journal = Journal(relay.folder.journal, writable=False)
-    found = state_of(relay, journal, now_utc())
+    with closing(Journal(relay.folder.journal, create=False)) as journal:
+        found = state_of(relay, journal, now_utc())
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -174,15 +176,18 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
     from tileserver.relay.keeping.verifying import verify as verified
 
     relay = read(definition, database)
-    with relay.folder.only_runner(), telling() as told:
-        journal = Journal(relay.folder.journal, writable=False)
+    with (
+        relay.folder.only_runner(),
+        closing(Journal(relay.folder.journal, create=False)) as journal,
+        telling() as notices,
+    ):
         scenes = checked = bad = 0
         for found in verified(journal, relay.folder, mend=mend):
             scenes, checked = scenes + 1, checked + found.checked
-            told.line(f"{scenes} scenes, {checked:,} bytes")
+            notices.line(f"{scenes} scenes, {checked:,} bytes")
             if found.bad:
                 bad += 1
-                told.note(f"{found.key.id} of {found.key.collection}: {found.bad:,} bytes are damaged")
+                notices.note(f"{found.key.id} of {found.key.collection}: {found.bad:,} bytes are damaged")
     click.echo(f"{scenes} scenes, {checked:,} bytes: {bad or 'none'} damaged")
     if bad and not mend:
         raise ComeoError("some are damaged; --mend has them fetched again")
@@ -190,42 +195,27 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
 
 def read(definition: Path, database: str | None) -> Defined:
     """Read RELAY.toml, with the database of geoservices if there is one."""
-    from tileserver.relay.keeping.assembly import defined
-    from tileserver.relay.plan.areas import no_sites
+    from tileserver.relay.keeping.assembly import defined, sites_of
     from tileserver.settings import Settings
 
-    address = database or Settings.from_environment(paths=()).database
-    if address is None:
-        return defined(definition, no_sites)
-    from tileserver.relay.plan.sites import sites_in
-
-    return defined(definition, sites_in(address))
+    return defined(definition, sites_of(database or Settings.from_environment(paths=()).database))
 
 
-class telling:  # noqa: N801 - as a function: with telling() as told
+@contextmanager
+def telling() -> Iterator[Notices]:
     """A line of progress on a terminal, that ends whatever happens; notes in the log."""
+    from tileserver.relay.keeping.notices import Notices
 
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._line = ""
+    line = LiveLine()
 
-    def __enter__(self) -> Told:
-        from tileserver.relay.keeping.runner import Told
-
-        return Told(self._draw, self._note)
-
-    def __exit__(self, *_: object) -> None:
-        self._draw("")
-
-    def _draw(self, text: str) -> None:
-        if self._live and text != self._line:
-            self._line = text
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-
-    def _note(self, text: str) -> None:
-        self._draw("")
+    def note(text: str) -> None:
+        line.draw("")
         _log.info("%s", text)
+
+    try:
+        yield Notices(line.draw, note)
+    finally:
+        line.draw("")
 
 
 def _table(found: list[Coming], relay: Defined) -> None:

@@ -46,8 +46,8 @@ def open_file(record: Record) -> OpenFile:
     """
     if not record.is_whole:
         raise NotYetError(
-            f"{record.id} is here in part, and its archive can be had when all of it is: try again later, or "
-            "ask the server that it comes from"
+            f"{record.id} is here in part, and its archive can be downloaded when all of it is: try again "
+            "later, or ask the server that it comes from"
         )
     if not record.path.endswith(ZIP_SUFFIX):
         raise NotFoundError(f"{record.id} is kept as a folder of objects and cannot be sent as one file")

@@ -8,6 +8,7 @@ tried once and stand in the journal with their fault, which the queue then need 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 import time
@@ -34,6 +35,7 @@ _EARLY_SECONDS: Final = 60.0
 _TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
+log = logging.getLogger(__name__)
 _UNTRIED: Final = (State.FOUND, *UNDER_WAY, State.VERIFIED)
 
 
@@ -90,7 +92,13 @@ class CdseFinder:
 
     def _is_dealt_with(self, notification: Mapping[str, Any]) -> bool:
         """Whether nothing is left to be tried for a notification."""
+        name = notification.get("ProductName", "")
         if not _is_product(notification):
+            return True
+        if isinstance(name, str) and name and not _NAME.fullmatch(name):
+            log.warning(
+                "%s tells of %r, which is no name of a product, and is left out", self.name, name[:100]
+            )
             return True
         rows = self._journal.with_receipt(str(notification["ProductId"]))
         return bool(rows) and all(row.state not in _UNTRIED for row in rows)
@@ -107,10 +115,20 @@ class CdseFinder:
         """Notifications of products, each with its address and its name, which may have been taken off."""
         for each in filter(_is_product, batch):
             name = each.get("ProductName")
-            if not isinstance(name, str):
-                name = self._ask("GET", f"{self._source.catalogue}/Products({each['ProductId']})").get("Name")
+            if not isinstance(name, str) or not name:
+                name = self._name_of(str(each["ProductId"]))
             place = f"{self._source.download}/Products({each['ProductId']})/$value"
             yield {**each, "ProductName": name, "place": place}
+
+    def _name_of(self, product: str) -> str:
+        """Name of a product; its id where the catalogue has it no more, as its fetching will say."""
+        headers = {"Authorization": f"Bearer {self._bearer()}"}
+        url = f"{self._source.catalogue}/Products({product})"
+        status, found = self._send(httpx2.Request("GET", url, headers=headers))
+        if status not in (httpx2.codes.OK, httpx2.codes.NOT_FOUND, httpx2.codes.GONE):
+            raise SourceError(f"{url} answers {status}")
+        name = found.get("Name")
+        return name if isinstance(name, str) and _NAME.fullmatch(name) else product
 
     def _bearer(self) -> str:
         """A token that is good for a while yet."""

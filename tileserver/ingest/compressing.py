@@ -10,12 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from comeo.archive import open_archive
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.codecs import get_codec
 from comeo.compression import compress
 from comeo.errors import ArchiveError, ComeoError, SourceError
@@ -28,7 +29,6 @@ from comeo.view.projection import move_bounds
 from tileserver.ingest.document import Filter, Quality, area_of
 from tileserver.ingest.fetching import fetched
 from tileserver.ingest.orders import (
-    SUFFIX,
     DiskFullError,
     Done,
     FilteredError,
@@ -86,10 +86,13 @@ def work(order: Order) -> Done:
             shelf = shelf_of(order.output)
             was_there = shelf.has(name)
             if not was_there:
-                check_free(shelf, name, scene.id, order.replaces)
+                check_id_unused(shelf, name, scene.id, order.replaces)
                 try:
-                    with shelf.writing(name) as path:
-                        _compress(scene, path, order, progress)
+                    with (
+                        ThreadPoolExecutor(order.cores, thread_name_prefix="comeo-ingest") as threads,
+                        shelf.writing(name) as path,
+                    ):
+                        compress_as(order.quality, scene, path, progress, threads)
                 except ArchiveError:
                     if not shelf.has(name):
                         raise
@@ -108,14 +111,15 @@ def _place(order: Order, progress: Progress) -> Iterator[str | Path]:
         yield path
 
 
-def _compress(scene: Scene, path: Path, order: Order, progress: Progress) -> None:
-    quality = order.quality
-    with ThreadPoolExecutor(order.cores, thread_name_prefix="comeo-ingest") as threads:
-        compress(
-            scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step, clear=quality.clear,
-            preset=quality.preset, clouds=quality.clouds, despeckle=quality.despeckle, progress=progress,
-            executor=threads,
-        )  # fmt: skip
+def compress_as(
+    quality: Quality, scene: Scene, path: Path, progress: Progress, executor: Executor | None = None
+) -> None:
+    """Compress a scene in a quality: see `comeo.compression.compress`."""
+    compress(
+        scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step, clear=quality.clear,
+        preset=quality.preset, clouds=quality.clouds, despeckle=quality.despeckle, progress=progress,
+        executor=executor,
+    )  # fmt: skip
 
 
 def named(scene: Scene, quality: Quality, qualities: tuple[Quality, ...]) -> Scene:
@@ -136,14 +140,14 @@ def _id_in(scene: Scene, quality: Quality) -> str:
     return f"{scene.id}-{quality.name}" if quality.name else scene.id
 
 
-def check_free(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) -> None:
+def check_id_unused(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) -> None:
     """Refuse an id that an archive of another product has.
 
     Raises:
         SourceError: Naming that archive.
     """
     for each in shelf.beginning(f"{item}."):
-        if len(each) == len(name) and each.endswith(SUFFIX) and each not in (name, *replaces):
+        if len(each) == len(name) and each.endswith(ZIP_SUFFIX) and each not in (name, *replaces):
             raise SourceError(
                 f"{item} is the id of {each} already, which is of another product or quality; remove "
                 "that archive, or have this source's archives in another folder, in a collection of their own"
@@ -172,12 +176,11 @@ def check_wanted(scene: Scene, wanted: Filter) -> None:
 
 def touches(bounds: tuple[float, float, float, float], area: dict[str, Any]) -> bool:
     """Whether a box in degrees touches an area; over the antimeridian its west is more than its east."""
-    from shapely.geometry import box, shape  # noqa: PLC0415 - needed by areas only
+    from shapely.geometry import shape  # noqa: PLC0415 - needed by areas only
 
-    west, south, east, north = bounds
-    parts = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    wanted = shape(area)
-    return any(bool(box(left, south, right, north).intersects(wanted)) for left, right in parts)
+    from tileserver.catalog.footprints import box_of  # noqa: PLC0415 - likewise
+
+    return bool(box_of(bounds).intersects(shape(area)))
 
 
 def _bounds(scene: Scene) -> tuple[float, float, float, float]:
@@ -192,10 +195,7 @@ def _bounds(scene: Scene) -> tuple[float, float, float, float]:
 
 def _done(shelf: Shelf, name: str, began: float, *, was_there: bool) -> Done:
     with open_archive(shelf.place(name)) as archive:
-        return Done(
-            name, archive.etag, archive.item.get("collection", ""), archive.id, archive.archive_bytes,
-            archive.ratio, time.monotonic() - began, was_there,
-        )  # fmt: skip
+        return Done(name, archive.etag, archive.archive_bytes, time.monotonic() - began, was_there)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from tileserver.ingest.compressing import prepare, work
 from tileserver.ingest.orders import Done, Order
 
 _ANSWER_SECONDS: Final = 10
+_GIVEN_UP: Final = "closed"
+"""Status of a client whose scheduler has been away for so long; it does not ask again by itself."""
 
 
 class Models(WorkerPlugin):
@@ -47,20 +49,32 @@ class Dask:
     """
 
     def __init__(self, address: str, workers: int | None = None, codecs: Sequence[str] = ()) -> None:
+        self._address = address
         self._workers = workers
+        self._codecs = tuple(codecs)
+        self._open()
+
+    def _open(self) -> None:
         try:
-            self._client = Client(address, timeout=_ANSWER_SECONDS, set_as_default=False, name="comeo-ingest")
+            self._client = Client(
+                self._address, timeout=_ANSWER_SECONDS, set_as_default=False, name="comeo-ingest"
+            )
         except (OSError, ValueError) as error:
             raise ComeoError(
-                f"no scheduler of Dask answers at {address}: {error}; start one, or correct the address"
+                f"no scheduler of Dask answers at {self._address}: {error}; start one, or correct the address"
             ) from error
-        self._client.register_plugin(Models(codecs))
+        self._client.register_plugin(Models(self._codecs))
         # Not pure: the same order may be sent again after a failure, and is to be carried out then.
         self._executor = self._client.get_executor(pure=False)
 
     @property
     def slots(self) -> int:
-        """See `Executor`."""
+        """See `Executor`; none while the scheduler is away, which may come back."""
+        if self._client.status == _GIVEN_UP:
+            with contextlib.suppress(ComeoError):
+                self._open()
+            if self._client.status == _GIVEN_UP:
+                return 0
         found = len(self._client.scheduler_info(n_workers=-1).get("workers", {}))
         return found if self._workers is None else min(found, self._workers)
 
@@ -71,6 +85,8 @@ class Dask:
 
     def close(self) -> None:
         """See `Executor`."""
+        if self._client.status == _GIVEN_UP:
+            return
         with contextlib.suppress(OSError, TimeoutError):
             self._executor.shutdown(wait=False)
         self._client.close(timeout=_ANSWER_SECONDS)

@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -30,20 +31,27 @@ from comeo.compression.clear import METHODS
 from comeo.compression.compress import DEFAULT_RATIO, check_wanted
 from comeo.errors import ComeoError, SourceError
 from comeo.places import ObjectAddress, address_of, in_bucket
+from tileserver.countries.codes import codes_of, is_countries
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 MAX_AREA_BYTES: Final = 16 << 20
 MAX_QUALITIES: Final = 4
+_YEARS: Final = (1900, 2999)
 _ENVIRONMENT: Final = re.compile(r"env:([A-Z_][A-Z0-9_]*)")
 
 
-def _moment(value: Any) -> Any:
-    """A day of TOML as its first instant, and any time with a zone."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time(), UTC)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return value
+def _moment(value: Any) -> datetime:
+    """A day of TOML as its first instant, and any time with a zone; a number could be a year or anything."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time(), UTC)
+    except ValueError:
+        value = None
+    if not isinstance(value, datetime) or not _YEARS[0] <= value.year <= _YEARS[1]:
+        raise ValueError(f"write a day of {_YEARS[0]} to {_YEARS[1]}, as 2015-07-01, or a time of one")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _secret(value: str) -> str:
@@ -54,6 +62,12 @@ def _secret(value: str) -> str:
     if not os.environ.get(match.group(1)):
         raise ValueError(f"the environment has no {match.group(1)}; set it")
     return os.environ[match.group(1)]
+
+
+def _header(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("a header has letters, digits and signs of ASCII alone")
+    return value
 
 
 def _web(value: str) -> str:
@@ -85,6 +99,17 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, document: Any) -> Any:
+        """Refuse what would be taken for something else, or could be written nowhere."""
+        for name, value in document.items() if isinstance(document, dict) else ():
+            if isinstance(value, bool):
+                raise ValueError(f"{str(name)[:40]} is true or false, which nothing here can be")
+            if isinstance(value, str) and not value.isprintable():
+                raise ValueError(f"{str(name)[:40]} has a character that cannot be printed")
+        return document
+
 
 class Filter(Part):
     """Which products are taken.
@@ -92,7 +117,7 @@ class Filter(Part):
     Attributes:
         collections: Ids of STAC collections; all if there are none.
         bbox: West, south, east, north in degrees that a product has to touch.
-        area: GeoJSON file, instead of `bbox`.
+        area: GeoJSON file, or `country:` and codes of ISO 3166-1, instead of `bbox`.
         since: Acquired at this time or later; what lies before the first run is fetched as backfill.
         until: Acquired before this time.
         max_cloud: Percent of clouds that a product may state; one that states none is taken.
@@ -100,7 +125,7 @@ class Filter(Part):
 
     collections: tuple[Id, ...] = Field(default=(), max_length=100)
     bbox: Box | None = None
-    area: Path | None = None
+    area: str | None = Field(default=None, min_length=1, max_length=4000)
     since: Moment | None = None
     until: Moment | None = None
     max_cloud: float | None = Field(default=None, ge=0, le=100)
@@ -109,6 +134,8 @@ class Filter(Part):
     def _make_sense(self) -> Self:
         if self.bbox is not None and self.area is not None:
             raise ValueError("give bbox or area, not both")
+        if self.area is not None and is_countries(self.area):
+            codes_of(self.area)
         if self.bbox is not None and not (self.bbox[0] < self.bbox[2] and self.bbox[1] < self.bbox[3]):
             raise ValueError("bbox is west, south, east, north: west is less than east, south than north")
         if self.since and self.until and self.since >= self.until:
@@ -164,8 +191,8 @@ class Reading(Part):
     """What products do not say of themselves: see `comeo.sources.open_source`."""
 
     bands: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=100)
-    scale: float | str | None = None
-    offset: float | None = None
+    scale: Annotated[float, Field(allow_inf_nan=False)] | str | None = None
+    offset: float | None = Field(default=None, allow_inf_nan=False)
     unit: str | None = None
     nodata: float | None = None
     quantity: Literal["sigma0", "gamma0", "gamma0-rtc", "beta0"] | None = None
@@ -268,7 +295,7 @@ class StacSource(_Source):
 
     kind: Literal["stac"]
     url: Web
-    authorization: Secret | None = None
+    authorization: Annotated[Secret, AfterValidator(_header)] | None = None
 
 
 class CdseSource(_Source):
@@ -323,19 +350,35 @@ def area_of(chosen: Filter) -> dict[str, Any] | None:
     """The geometry of a filter as GeoJSON, None if it has none.
 
     Raises:
-        SourceError: If the file of the area is none of GeoJSON with a geometry.
+        SourceError: If the file of the area is none of GeoJSON with a geometry, there is no such country, or
+            the borders of countries are missing.
     """
     if chosen.area is None:
         return None if chosen.bbox is None else _box(chosen.bbox)
+    if is_countries(chosen.area):
+        return _countries(chosen.area)
+    path = Path(chosen.area)
     try:
-        if chosen.area.stat().st_size > MAX_AREA_BYTES:
-            raise SourceError(f"{chosen.area.name} has more than {MAX_AREA_BYTES} bytes; simplify the area")
-        document = json.loads(chosen.area.read_text(encoding="utf-8"))
+        if path.stat().st_size > MAX_AREA_BYTES:
+            raise SourceError(f"{path.name} has more than {MAX_AREA_BYTES} bytes; simplify the area")
+        document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SourceError(f"{chosen.area} cannot be read: {error.strerror or error}") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{chosen.area.name} is not JSON: {str(error)[:200]}") from error
-    return _geometry(document, chosen.area.name)
+        raise SourceError(f"{path.name} is not JSON: {str(error)[:200]}") from error
+    return _geometry(document, path.name)
+
+
+@lru_cache(maxsize=8)  # it is asked for with each product
+def _countries(area: str) -> dict[str, Any]:
+    from shapely.geometry import mapping  # noqa: PLC0415 - needed by areas only
+
+    from tileserver.countries.borders import area_of_countries  # noqa: PLC0415
+
+    try:
+        return dict(mapping(area_of_countries(area)))
+    except ComeoError as error:
+        raise SourceError(f"filter.area: {error}") from error
 
 
 def _geometry(document: Any, name: str) -> dict[str, Any]:
@@ -371,8 +414,9 @@ def _placed(
             changed["state"] = output.with_name(f"{output.name}.ingest")
     elif source.state == Path():
         raise SourceError("state is missing: a folder of this machine for the journal, as output is none")
-    if source.filter.area is not None:
-        changed["filter"] = source.filter.model_copy(update={"area": folder / source.filter.area})
+    area = source.filter.area
+    if area is not None and not is_countries(area):
+        changed["filter"] = source.filter.model_copy(update={"area": str(folder / area)})
     if isinstance(source, FolderSource):
         changed["folder"] = Path(os.path.normpath(folder / source.folder))
         for name in ("output", "state"):
@@ -388,7 +432,8 @@ def _placed(
 def _sentence(error: ValidationError) -> str:
     """The first fault, in words: where it is, and what is wrong."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"][1:]))  # the first is the kind
+    # The first is the kind; of several forms that something may have, none is named.
+    where = ".".join(str(each) for each in first["loc"][1:] if re.fullmatch(r"\w+", str(each)))
     words = {
         "union_tag_not_found": 'kind is missing: write kind = "folder", "stac" or "cdse"',
         "union_tag_invalid": 'kind is one of "folder", "stac" and "cdse"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import httpx2
 from comeo.errors import SourceError
 from comeo.leftovers import held_folder
 from comeo.progress import Progress
+from comeo.sources.stac import load_item
 from tileserver.ingest.orders import Download
 
 PREFIX: Final = ".comeo-fetched-"
@@ -24,11 +26,11 @@ _TIMEOUT: Final = httpx2.Timeout(120.0, connect=15.0)
 
 @contextmanager
 def fetched(url: str, name: str, download: Download, beside: Path, progress: Progress) -> Iterator[Path]:
-    """A product's zip, for as long as the block lasts.
+    """A product's zip, or a STAC Item, for as long as the block lasts.
 
     Args:
         url: Of it.
-        name: That it is to have, without `.zip`.
+        name: That a zip is to have, without `.zip`.
         download: See there.
         beside: Folder of the archives.
         progress: Receives how much has come.
@@ -37,17 +39,19 @@ def fetched(url: str, name: str, download: Download, beside: Path, progress: Pro
         SourceError: If it does not come whole.
     """
     with held_folder(beside, PREFIX) as folder:
-        path = folder / f"{name}.zip"
+        path = folder / ("item.json" if download.is_item else f"{name}.zip")
         with httpx2.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
             try:
                 _fetch(client, url, path, download, progress)
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise SourceError(f"{name} could not be fetched: {error or type(error).__name__}") from error
+        if download.is_item:
+            _place_assets(path, url)
         yield path
 
 
 def _fetch(client: httpx2.Client, url: str, path: Path, download: Download, progress: Progress) -> None:
-    headers = {"User-Agent": "comeo", "Authorization": download.authorization}
+    headers = {"User-Agent": "comeo", "Authorization": download.authorization, "Accept-Encoding": "identity"}
     for _ in range(_REDIRECTS):
         with client.stream("GET", url, headers=headers) as answer:
             if answer.is_redirect:
@@ -61,7 +65,7 @@ def _fetch(client: httpx2.Client, url: str, path: Path, download: Download, prog
                 )
             _keep(answer, path, download, progress)
             return
-    raise SourceError(f"{path.stem} could not be fetched: it is said to be elsewhere again and again")
+    raise SourceError(f"{path.stem} could not be fetched: it is redirected too often")
 
 
 def _keep(answer: httpx2.Response, path: Path, download: Download, progress: Progress) -> None:
@@ -87,6 +91,24 @@ def _keep(answer: httpx2.Response, path: Path, download: Download, progress: Pro
         raise SourceError(f"{path.stem} was cut short: {came:,} of {size:,} bytes came")
     if digest is not None and digest.hexdigest() != expected:
         raise SourceError(f"{path.stem} is not what its source has: its checksum does not match")
+
+
+def _place_assets(path: Path, url: str) -> None:
+    """Have the copy of an Item name its assets by whole addresses, as it does where it came from."""
+    item = load_item(path)
+    for asset in item["assets"].values():
+        others = asset.get("alternate") if isinstance(asset, dict) else None
+        for each in (asset, *(others.values() if isinstance(others, dict) else ())):
+            if isinstance(each, dict) and isinstance(each.get("href"), str):
+                each["href"] = _joined(url, each["href"])
+    path.write_text(json.dumps(item))
+
+
+def _joined(url: str, href: str) -> str:
+    try:
+        return urljoin(url, href)
+    except ValueError:  # the source of the Item says so, where the asset is needed
+        return href
 
 
 def check_same_site(url: str, leads: str) -> None:

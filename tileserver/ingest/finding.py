@@ -17,9 +17,11 @@ class Look:
 
     Attributes:
         complete: Whether all was seen, and nothing is left that a look a little later would find.
+        past: Whether what was acquired long ago is looked for, too, where that is asked for by itself.
     """
 
     complete: bool = True
+    past: bool = True
 
 
 class Finder(Protocol):

@@ -36,7 +36,8 @@ class _Seen:
     Attributes:
         version: Digest of names, sizes and times of its files; empty of what is not whole yet.
         modified: Seconds since 1970, of its newest file.
-        changed: The same of the system's own record, which no program that copies can set.
+        changed: The same of the system's own record, which no program that copies can set, so that it tells
+            which of two versions of a product is the later one.
     """
 
     version: str
@@ -74,7 +75,7 @@ class FolderFinder:
                 str(path.relative_to(folder)),
                 seen.version,
                 str(path),
-                seen.modified,
+                seen.changed,
                 facts.instant or facts.day,
             )
 

@@ -57,6 +57,8 @@ INSERT OR IGNORE INTO work
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _MAX_FAULT: Final = 500
+_NEWER: Final = "there is a newer version"
+_NO_QUALITY: Final = "SOURCE.toml has no such quality now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +128,28 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._guard:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._leave()
+                raise ComeoError(f"{self.path} cannot be written: {error}; see to its disk") from error
             except BaseException:
-                self._database.execute("ROLLBACK")
+                self._leave()
                 raise
-            self._database.execute("COMMIT")
+
+    def _leave(self) -> None:
+        """End a transaction that failed, unless SQLite has done so itself, as where the disk is full."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
 
     def _rows(self, query: str, *values: Any) -> list[Row]:
         with self._guard, closing(self._database.execute(f"SELECT * FROM work {query}", values)) as found:  # noqa: S608
             return [_row(each) for each in found]
 
     def add(self, source: str, product: Found, qualities: Sequence[Quality], fresh_after: float) -> int:
-        """Enter a product that was found; one that is known already changes nothing.
+        """Enter a product that was found; one that is known changes nothing, unless it has come back.
 
         Args:
             source: Names the source.
@@ -158,11 +168,37 @@ class Journal:
                     product.key(source, quality), product.scene, product.version, quality.name, product.place,
                     product.updated, moment, moment < fresh_after, product.receipt, State.FOUND, now, now,
                 )  # fmt: skip
-                cursor = database.execute(_INSERT, values)
-                if cursor.rowcount:
+                come = database.execute(_INSERT, values).rowcount or _come_back(database, values[0], product)
+                if come:
                     added += 1
                     _settle_versions(database, product.scene, quality.name, now)
         return added
+
+    def follow(self, wanted: str, qualities: Sequence[str]) -> None:
+        """Have SOURCE.toml count as it is now for what was found before.
+
+        Args:
+            wanted: Stands for what decides which products are wanted: where that is another than the last
+                time, what was left out is tried again.
+            qualities: Names of those that archives are made in.
+        """
+        now, known = time.time(), _marks(qualities)
+        with self._transaction() as database:
+            database.execute(
+                f"UPDATE work SET state = ?, fault = ?, changed = ? "  # noqa: S608 - only marks
+                f"WHERE state IN (?, ?, ?) AND quality NOT IN ({known})",
+                (State.SKIPPED, _NO_QUALITY, now, State.FOUND, State.FAILED, State.DEAD, *qualities),
+            )
+            if self.mark("wanted") == wanted:
+                return
+            again = database.execute(
+                f"UPDATE work SET state = ?, tries = 0, due = 0, changed = ? "  # noqa: S608 - likewise
+                f"WHERE state = ? AND fault != ? AND quality IN ({known}) RETURNING scene, quality",
+                (State.FOUND, now, State.SKIPPED, _NEWER, *qualities),
+            ).fetchall()
+            for scene, quality in {tuple(each) for each in again}:
+                _settle_versions(database, scene, quality, now)
+            database.execute("INSERT OR REPLACE INTO mark VALUES ('wanted', ?)", (wanted,))
 
     def next(self, *, backfill: bool) -> Row | None:
         """The next archive to be made, newest acquisition first; it is under way from now on."""
@@ -253,14 +289,6 @@ class Journal:
         """Archives in some states, the last changed first."""
         return self._rows(f"WHERE state IN ({_marks(states)}) ORDER BY changed DESC LIMIT ?", *states, limit)
 
-    def next_due(self) -> float | None:
-        """When the next one that failed is tried again."""
-        with self._guard:
-            found = self._database.execute(
-                "SELECT min(due) FROM work WHERE state = ?", (State.FAILED,)
-            ).fetchone()
-        return None if found[0] is None else float(found[0])
-
     def row(self, key: str) -> Row:
         """The archive of a key."""
         return self._rows("WHERE key = ?", key)[0]
@@ -279,12 +307,12 @@ class Journal:
         """Whether the archive is that of another product, too, which has the same content."""
         return bool(self._rows("WHERE archive = ? AND scene != ? LIMIT 1", row.archive, row.scene))
 
-    def forget_archive(self, key: str, why: str) -> None:
+    def forget_archive(self, key: str) -> None:
         """Note that an archive has been removed for a newer one."""
         with self._transaction() as database:
             database.execute(
                 "UPDATE work SET state = ?, archive = '', fault = ?, changed = ? WHERE key = ?",
-                (State.SKIPPED, why, time.time(), key),
+                (State.SKIPPED, _NEWER, time.time(), key),
             )
 
     def with_receipt(self, receipt: str) -> list[Row]:
@@ -311,6 +339,17 @@ class Journal:
             )
 
 
+def _come_back(database: sqlite3.Connection, key: str, product: Found) -> int:
+    """Whether a product is again what it was before a version that is no longer there."""
+    return database.execute(
+        "UPDATE work SET state = ?, fault = '', tries = 0, due = 0, updated = ?, place = ?, changed = ? "
+        "WHERE key = ? AND state = ? AND fault = ? AND archive = '' AND ? > (SELECT max(updated) "
+        "FROM work other WHERE other.scene = work.scene AND other.quality = work.quality)",
+        (State.FOUND, product.updated, product.place, time.time(), key, State.SKIPPED, _NEWER,
+         product.updated),
+    ).rowcount  # fmt: skip
+
+
 def _settle_versions(database: sqlite3.Connection, scene: str, quality: str, now: float) -> None:
     """Of several versions of a product, only the latest one is still to be made."""
     rows = database.execute(
@@ -319,9 +358,8 @@ def _settle_versions(database: sqlite3.Connection, scene: str, quality: str, now
     ).fetchall()
     for (key,) in rows[1:]:
         database.execute(
-            "UPDATE work SET state = ?, fault = 'there is a newer version', changed = ? "
-            "WHERE key = ? AND state IN (?, ?, ?)",
-            (State.SKIPPED, now, key, State.FOUND, State.FAILED, State.DEAD),
+            "UPDATE work SET state = ?, fault = ?, changed = ? WHERE key = ? AND state IN (?, ?, ?)",
+            (State.SKIPPED, _NEWER, now, key, State.FOUND, State.FAILED, State.DEAD),
         )
 
 

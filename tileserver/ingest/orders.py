@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,10 +11,10 @@ from typing import Any, Final
 
 import rfc8785
 
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ComeoError
 from tileserver.ingest.document import Filter, Quality, Reading
 
-SUFFIX: Final = ".zarr.zip"
 _DIGITS: Final = 12
 
 
@@ -75,11 +76,13 @@ class Download:
         authorization: Of the header.
         max_bytes: Of the file.
         checksum: `md5:…` or `blake3:…` or `sha256:…` of the file, or empty.
+        is_item: Whether it is a STAC Item, whose assets are read where they are.
     """
 
     authorization: str
     max_bytes: int
     checksum: str = ""
+    is_item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,6 @@ class Order:
     """One archive to be made, as workers are told: small, and the same however often it is sent.
 
     Attributes:
-        key: Of the journal.
         place: See `Found`.
         identity: Stands for the product's checksum where its bands are not files.
         output: Where the archives are kept: see `tileserver.ingest.shelves.shelf_of`.
@@ -102,7 +104,6 @@ class Order:
         download: How to fetch it, if that has to be.
     """
 
-    key: str
     place: str
     identity: str
     output: str
@@ -124,20 +125,14 @@ class Done:
     Attributes:
         archive: Its name in the folder.
         etag: Of it.
-        collection: Of its Item.
-        id: Likewise.
         bytes: Of the file.
-        ratio: Raw bytes / bytes.
         seconds: That it took.
         was_there: Whether it was there already, by an earlier run.
     """
 
     archive: str
     etag: str
-    collection: str
-    id: str
     bytes: int
-    ratio: float
     seconds: float
     was_there: bool = False
 
@@ -151,8 +146,10 @@ def archive_name(item: str, content: str, quality: Quality, reading: Reading) ->
         quality: How it is compressed.
         reading: How it was read.
     """
-    facts = [item, content, quality.parameters, reading.model_dump(mode="json", exclude_none=True)]
-    return f"{item}.{digest_of(facts)}{SUFFIX}"
+    read = reading.model_dump(mode="json", exclude_none=True)
+    if not math.isfinite(reading.nodata or 0):  # JSON has no such number
+        read["nodata"] = str(reading.nodata)
+    return f"{item}.{digest_of([item, content, quality.parameters, read])}{ZIP_SUFFIX}"
 
 
 def digest_of(facts: list[Any]) -> str:

@@ -37,7 +37,10 @@ class Pressure:
             under_way: Archives that are being made.
         """
         coming = (under_way + 1) * self._largest
-        free = shutil.disk_usage(self._shelf.workplace).free - under_way * self._largest
+        try:
+            free = shutil.disk_usage(self._shelf.workplace).free - under_way * self._largest
+        except OSError as error:
+            return f"{self._shelf.workplace} cannot be used: {error.strerror or error}; see to it"
         if free - self._largest < self._limits.min_free:
             return (
                 f"the disk of {self._shelf.workplace} has {free:,} bytes left, and min_free is "

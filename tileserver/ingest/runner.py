@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,22 +17,23 @@ from typing import Final
 from comeo.errors import ArchiveError, ComeoError
 from comeo.leftovers import remove
 from tileserver.ingest.compressing import FETCHING
-from tileserver.ingest.document import CdseSource, FolderSource, StacSource
+from tileserver.ingest.document import CdseSource, FolderSource, StacSource, area_of
 from tileserver.ingest.executors import Executor, words_of
 from tileserver.ingest.finding import Finder, Look
 from tileserver.ingest.journal import Journal, Row
-from tileserver.ingest.orders import OPEN, DiskFullError, Done, FilteredError, Order, State
+from tileserver.ingest.orders import OPEN, DiskFullError, Done, FilteredError, Order, State, digest_of
 from tileserver.ingest.pressure import Pressure
 from tileserver.ingest.shelves import shelf_of
 
 TICK_SECONDS: Final = 0.25
 AGAIN_SECONDS: Final = 1.0
-"""Until the next look after one that was not complete."""
+"""Until the next look at a folder after one that was not complete: what changes there may then be still."""
 PUBLISH_SECONDS: Final = 15.0
 """Until a bucket that did not answer is asked again."""
 MOST_AWAY_SECONDS: Final = 900.0
 """Between two looks at a source that does not answer."""
 _DAY: Final = 86_400
+_NO_WORKER: Final = "no worker of Dask is there; start one (`dask worker`), or see why they have ended"
 log = logging.getLogger("comeo.ingest")
 
 
@@ -41,21 +43,30 @@ def journal_path(source: FolderSource | StacSource | CdseSource) -> Path:
 
 
 @contextlib.contextmanager
-def only_runner(state: Path) -> Iterator[None]:
-    """Be the only service of a folder, for as long as this process lives.
+def only_runner(source: FolderSource | StacSource | CdseSource) -> Iterator[None]:
+    """Be the only service of a journal and of a folder of archives, for as long as this process lives.
 
     Raises:
         ComeoError: If there is another one.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ComeoError(
-                f"another `comeo ingest` works on {state.name.removesuffix('.ingest')}; end that one first"
-            ) from error
+    source.state.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as kept:
+        lock = kept.enter_context((source.state / "lock").open("ab"))
+        _lock(lock.fileno(), source.state.name.removesuffix(".ingest"))
+        if isinstance(source.output, Path):
+            source.output.mkdir(parents=True, exist_ok=True)
+            folder = os.open(source.output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            kept.callback(os.close, folder)
+            with contextlib.suppress(OSError):  # of file systems on which folders cannot be locked
+                _lock(folder, source.output.name)
         yield
+
+
+def _lock(descriptor: int, name: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ComeoError(f"another `comeo ingest` works on {name}; end that one first") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,7 @@ class Runner:
         self._pressure = Pressure(self._shelf, source.limits)
         self._running: dict[Future[Done], Row] = {}
         self._begun = self._backfilled = 0
+        self._cut = False  # whether the last look ended because enough was waiting
         self._unpublished, self._publish_due = "", 0.0
         self._qualities = {each.name: each for each in source.quality}
 
@@ -103,16 +115,28 @@ class Runner:
         """
         self._shelf.prepare()
         self._progress.mkdir(parents=True, exist_ok=True)
+        self._follow_document()
         if count := self._journal.recover():
             log.info("%d archives were under way when the last run ended, and are begun again", count)
         self._publish_all()
         with ThreadPoolExecutor(1, thread_name_prefix="comeo-look") as looking:
             try:
-                self._loop(_Looking(self._look, looking, self._source.every_seconds), once=once)
+                self._loop(self._looking(looking), once=once)
             finally:
                 self._executor.close()
                 for row in self._running.values():
                     self._journal.waiting(row.key, "")
+
+    def _follow_document(self) -> None:
+        chosen = self._source.filter
+        names = [each.name for each in self._source.quality]
+        wanted = digest_of([chosen.model_dump(mode="json"), area_of(chosen), sorted(names)])
+        self._journal.follow(wanted, names)
+
+    def _looking(self, thread: ThreadPoolExecutor) -> _Looking:
+        every = self._source.every_seconds
+        again = min(every, AGAIN_SECONDS) if isinstance(self._source, FolderSource) else every
+        return _Looking(self._look, thread, every, again)
 
     def _loop(self, looking: _Looking, *, once: bool) -> None:
         while True:
@@ -129,24 +153,32 @@ class Runner:
             wait(self._running, TICK_SECONDS, FIRST_COMPLETED) if self._running else time.sleep(TICK_SECONDS)
             for future in [each for each in self._running if each.done()]:
                 self._settle(future, self._running.pop(future))
-                looking.soon()
+                if not self._cut:
+                    looking.soon()
             if self._unpublished and time.monotonic() >= self._publish_due:
                 self._publish_all()
 
     def _look(self) -> bool:
         """Enter what there is into the journal; whether that was all, for now."""
-        look, source = Look(), self._source
-        counts = self._journal.counts()
+        source, counts = self._source, self._journal.counts()
         backlog = sum(counts.get(state, 0) for state in OPEN if state is not State.FAILED)
+        most = source.limits.max_backlog
+        if backlog >= most:
+            return False
+        look = Look(past=not self._cut or backlog <= most // 2)
         fresh_after = time.time() - source.fresh_days * _DAY
         for product in self._finder.products(look):
-            if backlog >= source.limits.max_backlog:
+            if backlog >= most:
+                self._cut = True
                 return False
             backlog += self._journal.add(self._finder.name, product, source.quality, fresh_after)
+        self._cut = not look.past
         return look.complete
 
     def _begin_all(self) -> str:
         """Begin as many as there is room for; why no more, if something is in the way."""
+        if not self._executor.slots:
+            return _NO_WORKER if self._journal.counts().get(State.FOUND) else ""
         while len(self._running) < self._executor.slots:
             if fault := self._pressure.fault(len(self._running)):
                 return fault if self._journal.counts().get(State.FOUND) else ""
@@ -174,7 +206,7 @@ class Runner:
     def _order(self, row: Row) -> Order:
         source = self._source
         return Order(
-            key=row.key, place=row.place, identity=f"{row.scene}\n{row.version}", output=str(source.output),
+            place=row.place, identity=f"{row.scene}\n{row.version}", output=str(source.output),
             quality=self._qualities[row.quality], qualities=source.quality, wanted=source.filter,
             reading=source.read,
             replaces=self._journal.earlier_archives(row), progress=str(self._progress_of(row)),
@@ -239,7 +271,7 @@ class Runner:
                     self._unpublished = f"{each.archive}, which is replaced, could not be removed: {error}"
                     self._publish_due = time.monotonic() + PUBLISH_SECONDS
                     return
-            self._journal.forget_archive(each.key, "there is a newer version")
+            self._journal.forget_archive(each.key)
         self._journal.published(row.key)  # last: a service that is killed before it goes on here
         log.info(
             "%s is published: %s, %s bytes, %.0f s", row.scene, row.archive, f"{row.bytes:,}", row.seconds
@@ -249,10 +281,13 @@ class Runner:
 class _Looking:
     """When to look at a source: in a thread of its own, seldom, and more seldom while it does not answer."""
 
-    def __init__(self, look: Callable[[], bool], thread: ThreadPoolExecutor, every: float) -> None:
+    def __init__(
+        self, look: Callable[[], bool], thread: ThreadPoolExecutor, every: float, again: float
+    ) -> None:
         self._look = look
         self._thread = thread
         self._every = every
+        self._again = again
         self._future: Future[bool] | None = None
         self._next = 0.0
         self._away = 0
@@ -292,7 +327,7 @@ class _Looking:
         if self.fault:
             log.info("the source answers again")
         self._away, self.fault, self._complete = 0, "", future.result()
-        self._next = time.monotonic() + (self._every if self._complete else min(self._every, AGAIN_SECONDS))
+        self._next = time.monotonic() + (self._every if self._complete else self._again)
 
 
 def progress_of(state: Path, row: Row) -> UnderWay:

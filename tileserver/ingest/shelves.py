@@ -10,13 +10,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
-from comeo.archive.stores import sweep
+from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.archive.stores.buckets import Listed, find, list_page
 from comeo.archive.stores.buckets import remove as remove_object
 from comeo.archive.stores.objects import writing_object
 from comeo.leftovers import remove
 from comeo.places import ObjectAddress, address_of, in_bucket
-from tileserver.ingest.orders import SUFFIX
 
 
 class Shelf(Protocol):
@@ -99,7 +98,7 @@ class FolderShelf:
     def bytes(self) -> int:
         """See `Shelf`."""
         with os.scandir(self.workplace) as entries:
-            return sum(_size(each) for each in entries if each.name.endswith(SUFFIX))
+            return sum(_size(each) for each in entries if each.name.endswith(ZIP_SUFFIX))
 
 
 class BucketShelf:
@@ -146,7 +145,7 @@ class BucketShelf:
 
     def bytes(self) -> int:
         """See `Shelf`."""
-        return sum(each.size for each in self._listed() if each.address.key.endswith(SUFFIX))
+        return sum(each.size for each in self._listed() if each.address.key.endswith(ZIP_SUFFIX))
 
     def _listed(self, after: str | None = None) -> Iterator[Listed]:
         """Objects behind a key, in the order of their keys."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from typing import BinaryIO, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from comeo.errors import BoundError, NotFoundError, ParameterError
-from tileserver.errors import ConflictError, TooManyError
+from tileserver.errors import BusyError, ConflictError, TooManyError
 from tileserver.settings import Settings
 
 SUFFIXES: Final = (".zip", ".tif", ".tiff")
@@ -31,6 +32,7 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 _PIECE: Final = 1 << 16
 _SPARE_BYTES: Final = 256 << 20
+log = logging.getLogger(__name__)
 
 
 class Facts(BaseModel):
@@ -88,6 +90,7 @@ class Uploads:
             ParameterError: If the name is none of a product.
             BoundError: If it is larger than one may be.
             TooManyError: If there is no room for it, of this person's share or at all.
+            BusyError: If the disk does not take it.
         """
         if not _NAME.fullmatch(name) or not name.lower().endswith(SUFFIXES):
             raise ParameterError(
@@ -107,10 +110,11 @@ class Uploads:
             self.sweep()
             self._check(person, length)
             upload = self._folder / uuid.uuid4().hex
-            upload.mkdir(mode=0o700)
             facts = Facts(person=person, length=length, name=name, created=time.time())
-            (upload / name).touch()
-            (upload / _FACTS).write_text(facts.model_dump_json())
+            with _on_disk():
+                upload.mkdir(mode=0o700)
+                (upload / name).touch()
+                (upload / _FACTS).write_text(facts.model_dump_json())
         return self.get(upload.name, person)
 
     def get(self, upload_id: str, person: int) -> Upload:
@@ -130,6 +134,7 @@ class Uploads:
         Raises:
             ConflictError: If they do not begin where it ends, or another request adds to it.
             BoundError: If it would become longer than it was said to be.
+            BusyError: If the disk does not take them.
         """
         with self.held(upload):
             now = self.get(upload.id, upload.facts.person)
@@ -137,7 +142,7 @@ class Uploads:
                 raise ConflictError(
                     f"the upload has {now.offset} bytes, not {offset}; ask by HEAD, and go on there"
                 )
-            with now.path.open("ab") as file:
+            with _on_disk(), now.path.open("ab") as file:
                 left = now.facts.length - now.offset
                 try:
                     while piece := stream.read(min(_PIECE, left + 1)):
@@ -162,7 +167,7 @@ class Uploads:
         for folder in self._folders():
             found = self._read(folder)
             if found is None or found.expires < time.time():
-                with contextlib.suppress(ConflictError, OSError), _lock(folder / _LOCK):
+                with contextlib.suppress(ConflictError, NotFoundError, OSError), _lock(folder / _LOCK):
                     shutil.rmtree(folder, ignore_errors=True)
 
     def held(self, upload: Upload) -> contextlib.AbstractContextManager[None]:
@@ -205,8 +210,23 @@ class Uploads:
 
 
 @contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    """Say where the system refuses, in words that name no folder of the server."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("an upload could not be written: %s", error)
+        reason = error.strerror or "the system refuses"
+        raise BusyError(f"the upload could not be written ({reason}); go on with it later") from error
+
+
+@contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    with path.open("ab") as lock:
+    try:
+        lock = path.open("ab")
+    except FileNotFoundError as error:
+        raise NotFoundError("there is no such upload any more") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -13,8 +13,8 @@ from comeo.progress import Progress
 from tileserver.errors import ConflictError
 from tileserver.files import scene
 from tileserver.files.scene import ExtractBody
-from tileserver.ingest import ordered
-from tileserver.ingest.ordered import CompressionOrder
+from tileserver.ingest import compressions
+from tileserver.ingest.compressions import CompressionOrder
 from tileserver.jobs.orders import Order
 from tileserver.render.scenes import Scenes
 
@@ -98,11 +98,11 @@ EXTRACT = Kind("extract", ExtractOrder, _estimate_extract, _run_extract)
 
 
 def _estimate_compression(scenes: Scenes, body: CompressionOrder) -> Estimate:
-    return Estimate(*ordered.check(scenes.settings, body))
+    return Estimate(*compressions.check(scenes.settings, body))
 
 
 def _run_compression(scenes: Scenes, body: CompressionOrder, output: Path, progress: Progress) -> str:
-    ordered.run(scenes, body, output, progress)
+    compressions.run(scenes, body, output, progress)
     return "json"
 
 

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -88,8 +88,12 @@ class Jobs:
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
 
-    def create(self, order: Order) -> Job:
+    def create(self, order: Order, check: Callable[[], None] = lambda: None) -> Job:
         """Start a job.
+
+        Args:
+            order: The work.
+            check: Refuses it, by what it raises, while no other job can begin.
 
         Raises:
             BoundError: If it would take more disk than one job may.
@@ -100,6 +104,7 @@ class Jobs:
         with self._on_disk(), self._exclusive_lock():
             self._sweep()
             self._check(order.disk_bytes)
+            check()
             folder = self.folder / job_id
             folder.mkdir()
             (folder / ORDER).write_text(order.model_dump_json())

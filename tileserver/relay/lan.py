@@ -7,6 +7,7 @@ for its index, which its key has signed, and a relay takes lines by the key that
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ SERVICE: Final = "_comeo-relay._tcp.local."
 _MOST: Final = 50
 """Services that are looked at: more would be somebody's flood."""
 _RESOLVE_MILLISECONDS: Final = 2000
+_ADDRESS: Final = re.compile(r"https?://[!-~]{1,1990}")
+"""What goes onto a terminal: anybody in the network may say anything."""
 Interfaces = list[str] | InterfaceChoice
 
 
@@ -103,8 +106,8 @@ def find(seconds: float = 3.0, interfaces: Interfaces = InterfaceChoice.Default)
         ComeoError: If the network refuses.
     """
     services = asyncio.run(_heard(seconds, interfaces))
-    addresses = {(each.decoded_properties.get("url") or "")[:2000] for each in services}
-    return [_asked(address) for address in sorted(addresses - {""})]
+    addresses = {each.decoded_properties.get("url") or "" for each in services}
+    return [_asked(address) for address in sorted(filter(_ADDRESS.fullmatch, addresses))]
 
 
 async def _heard(seconds: float, interfaces: Interfaces) -> list[AsyncServiceInfo]:

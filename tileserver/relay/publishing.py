@@ -138,8 +138,8 @@ class BucketLog(Log):
             index = read_index(self._there.data)
         except FeedError as error:
             raise ComeoError(
-                f"{self._at(INDEX)} is no index that can be gone on from: {error}; see who writes there, or "
-                "remove it and say the same again"
+                f"{self._at(INDEX)} is not a usable index: {error}; see who writes there, or "
+                "remove it and run the command again"
             ) from error
         identity = self._state.identity()
         if identity is None or index.origin != identity.origin:
@@ -261,7 +261,7 @@ class BucketLog(Log):
             yield
         except ReplacedError as error:
             raise ComeoError(
-                f"{self._root}: another publisher is writing the feed; say the same again when it is done"
+                f"{self._root}: another publisher is writing the feed; run the command again when it is done"
             ) from error
 
     def _put_segment(self, number: int, claim: Fetched) -> None:

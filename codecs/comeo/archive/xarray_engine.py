@@ -21,6 +21,7 @@ from xarray.core import indexing
 
 from comeo.archive import Archive, ArchiveGroup, Level, open_archive
 from comeo.archive.clear_model import GROUP
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.missions.clear import CLASSES
@@ -31,7 +32,6 @@ DIMENSIONS = ("band", "y", "x")
 GRID_MAPPING = "spatial_ref"
 VARIABLE = "data"
 _BATCH = 64  # blocks decoded, and fetched, at once
-_ENDING = ".zarr.zip"
 
 
 class ComeoBackend(BackendEntrypoint):
@@ -47,7 +47,7 @@ class ComeoBackend(BackendEntrypoint):
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
         path = Path(filename_or_obj)
-        if not path.name.endswith(_ENDING) or not path.is_file():
+        if not path.name.endswith(ZIP_SUFFIX) or not path.is_file():
             return False
         try:
             open_archive(path).close()

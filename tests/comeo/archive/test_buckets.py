@@ -134,9 +134,9 @@ def test_what_is_no_address_is_a_sentence(place: str, words: str) -> None:
 
 
 def test_what_is_missing_is_named(bucket: Bucket) -> None:
-    with pytest.raises(ArchiveError, match=r"s3://bucket-\d+/no\.zarr\.zip does not exist; see to its key"):
+    with pytest.raises(ArchiveError, match=r"s3://bucket-\d+/no\.zarr\.zip does not exist; check its key"):
         open_archive(bucket.address("no.zarr.zip"))
-    with pytest.raises(OutOfReachError, match="there is no bucket never-made; see to its name"):
+    with pytest.raises(OutOfReachError, match="there is no bucket never-made; check its name"):
         open_archive("s3://never-made/a.zarr.zip")
     with pytest.raises(OutOfReachError, match="there is no bucket never-made"):
         list_page(ObjectAddress("never-made", ""))
@@ -259,7 +259,7 @@ def test_a_store_that_refuses_is_a_sentence(
 ) -> None:
     place = bucket.put("a.zarr.zip", path)
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with pytest.raises(OutOfReachError, match=r"the store refuses .*; see to AWS_ACCESS_KEY_ID and"):
+    with pytest.raises(OutOfReachError, match=r"the store refuses .*; check AWS_ACCESS_KEY_ID and"):
         open_archive(place)
 
 

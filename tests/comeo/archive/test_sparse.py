@@ -133,7 +133,7 @@ def test_what_is_punched_out_is_gone_for_new_and_old_readers(path: Path) -> None
     writer.write(0, b"\xff" * (1 << 20))
     writer.publish(["head", "coarse", "area"], Extents([(0, 1 << 20)]))
     before, taken = SparseFile(path), path.stat().st_blocks
-    writer.punch(Extents([(0, 8192)]))
+    writer.punch(Extents([(0, 8192)]), ("head", "coarse"))
     assert read_map(path).layers == ["head", "coarse"]
     for file in (before, SparseFile(path)):
         assert file.read(0, 8192) == b"\xff" * 8192
@@ -314,8 +314,8 @@ def test_an_archive_fades_to_a_part(archive_bytes: bytes, etag: str, tmp_path: P
     tail = Extents([(len(archive_bytes) // 2, len(archive_bytes))])
     with open_archive(whole) as before:
         with pytest.raises(ReplacedError):
-            SparseWriter.fade(whole, tail, etag="f" * 32)
-        SparseWriter.fade(whole, tail, etag=etag).close()
+            SparseWriter.fade(whole, tail, ("head", "coarse"), etag="f" * 32)
+        SparseWriter.fade(whole, tail, ("head", "coarse"), etag=etag).close()
         assert not whole.exists()
         level = next(iter(before.groups.values())).levels[0]
         assert before.payload(level, 0, 0) is not None  # who reads it reads on

@@ -129,7 +129,7 @@ def test_an_archive_that_fades_goes_on_without_a_gap(
     first = client.get("/changes").get_json()
     idle = server(folder, scan_seconds=3600)
     assert "Comeo-Completeness" not in idle.get(f"{tile_address()}?{LOOK}").headers
-    SparseWriter.fade(folder / "long.zarr.zip", found.head.union(found.coarse)).close()
+    SparseWriter.fade(folder / "long.zarr.zip", found.head.union(found.coarse), ("head", "coarse")).close()
     changes = client.get("/changes", query_string={"after": first["next"]}).get_json()["changes"]
     assert [change["op"] for change in changes] == ["put"]
     assert client.get(f"{tile_address()}?{LOOK}").headers["Comeo-Completeness"].endswith("; drawn=3")

@@ -96,7 +96,7 @@ class Inline:
 def ingest(path: Path, executor: Executor | None = None, *, once: bool = True) -> Journal:
     """Run a service once, and give its journal."""
     source = read_source(path)
-    with only_runner(source.state):
+    with only_runner(source):
         journal = Journal(journal_path(source))
         OPENED.append(journal)
         Runner(source, journal, finder_of(source, journal), executor or Inline()).run(once=once)

@@ -63,8 +63,12 @@ class Space:
             del self.queue[: index + 1]
             return 200, {}
         product = parts.path.split("(")[1].split(")")[0]
+        whole = parts.path.endswith("/$value")
+        return self.product(product, whole=whole) if product in self.names else (404, {})
+
+    def product(self, product: str, *, whole: bool) -> tuple[int, Any]:
         body = (self.folder / f"{product}.zip").read_bytes()
-        if parts.path.endswith("/$value"):
+        if whole:
             return 200, body
         digest = "0" * 32 if self.lies else hashlib.md5(body).hexdigest()
         checksums = [{"Algorithm": "BLAKE3", "Value": "x"}, {"Algorithm": "MD5", "Value": digest}]
@@ -145,6 +149,17 @@ def test_nothing_is_acknowledged_before_it_is_dealt_with(space: Space, tmp_path:
     space.lies = False
     journal.retry()
     assert ingest(document(space, tmp_path)).counts() == {State.PUBLISHED: 1}
+
+
+def test_what_can_be_no_product_does_not_stand_in_the_way(space: Space, tmp_path: Path) -> None:
+    told = {"SubscriptionEvent": "created"}
+    space.queue.append({**told, "AckId": "odd", "ProductId": "p8", "ProductName": "../../etc"})
+    space.queue.append({**told, "AckId": "removed", "ProductId": "p9"})
+    space.add("S2A_32TMT_20240501_0_L2A", 2)
+    journal = ingest(document(space, tmp_path))
+    assert journal.counts() == {State.PUBLISHED: 1, State.FAILED: 1}
+    assert "p9) answers 404" in journal.in_state(State.FAILED)[0].fault
+    assert space.queue == []
 
 
 def test_tokens_are_renewed_before_they_end(space: Space, tmp_path: Path) -> None:

@@ -39,3 +39,19 @@ def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tileserver.ingest.dask._ANSWER_SECONDS", 0.3)
     with pytest.raises(ComeoError, match=r"no scheduler of Dask answers at tcp://127.0.0.1:9"):
         executor_of("tcp://127.0.0.1:9", None, 2)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_a_scheduler_that_was_away_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tileserver.ingest.dask._ANSWER_SECONDS", 1.0)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs="CRITICAL"
+    ) as cluster:
+        executor: Any = executor_of(cluster.scheduler_address, None, 2)
+        executor._client.close()  # as it does by itself when it has waited for long enough
+        address, executor._address = executor._address, "tcp://127.0.0.1:9"
+        assert executor.slots == 0
+        executor._address = address
+        assert executor.slots == 1
+        executor._client.close()
+        executor.close()

@@ -1,6 +1,8 @@
 import logging
+import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +19,13 @@ from tests.tileserver.ingest.products import (
     name_of,
     write_product,
 )
-from tileserver.ingest.document import read_source
+from tileserver.ingest.document import Limits, read_source
 from tileserver.ingest.executors import LOST
+from tileserver.ingest.finding import Found, Look, finder_of
+from tileserver.ingest.journal import Journal
 from tileserver.ingest.orders import DiskFullError, Done, Order, State
-from tileserver.ingest.runner import only_runner
+from tileserver.ingest.pressure import Pressure
+from tileserver.ingest.runner import Runner, journal_path, only_runner
 from tileserver.ingest.shelves import FolderShelf
 
 FINE = '[[quality]]\nname = "fine"\ncodec = "dct"\nstep = 20\ncollection = "fine"\n'
@@ -198,8 +203,11 @@ def test_a_backlog_is_worked_off_before_more_is_looked_for(tmp_path: Path) -> No
 
 def test_there_is_one_service_a_folder(tmp_path: Path) -> None:
     path = document(tmp_path)
-    with only_runner(read_source(path).state), pytest.raises(ComeoError, match="end that one first"):
-        ingest(path)
+    other = tmp_path / "OTHER.toml"
+    other.write_text(f'state = "elsewhere"\n{path.read_text()}')
+    for each in (path, other):
+        with only_runner(read_source(path)), pytest.raises(ComeoError, match="works on out; end that one"):
+            ingest(each)
 
 
 def test_a_lost_worker_is_said_and_its_product_tried_again(tmp_path: Path) -> None:
@@ -225,3 +233,102 @@ def test_a_lost_worker_is_said_and_its_product_tried_again(tmp_path: Path) -> No
 def test_a_folder_that_is_not_mounted_is_said(tmp_path: Path) -> None:
     with pytest.raises(ComeoError, match="is no folder, or is not mounted"):
         ingest(document(tmp_path))
+
+
+def test_a_product_with_an_older_date_of_its_file_still_replaces(tmp_path: Path) -> None:
+    path = document(tmp_path, filled=1)
+    ingest(path).close()
+    (before,) = (tmp_path / "out").iterdir()
+    product = write_product(tmp_path / "in" / f"{name_of(0)}.tif", seed=7)
+    os.utime(product, (0, 0))
+    assert ingest(path).counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
+    assert before not in list((tmp_path / "out").iterdir())
+
+
+def test_a_product_that_is_put_back_replaces_what_came_between(tmp_path: Path) -> None:
+    path = document(tmp_path, filled=1)
+    ingest(path).close()
+    (before,) = (tmp_path / "out").iterdir()
+    product = tmp_path / "in" / f"{name_of(0)}.tif"
+    shutil.copy2(product, tmp_path / "kept")
+    write_product(product, seed=7)
+    ingest(path).close()
+    shutil.copy2(tmp_path / "kept", product)
+    assert ingest(path).counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
+    assert list((tmp_path / "out").iterdir()) == [before]
+
+
+def test_another_filter_counts_for_what_was_left_out_before(tmp_path: Path) -> None:
+    ingest(document(tmp_path, "[filter]\nuntil = 2000-01-01", filled=2))
+    again = Inline()
+    ingest(document(tmp_path, "[filter]\nuntil = 2000-01-01"), again)
+    assert again.orders == []
+    assert ingest(document(tmp_path)).counts() == {State.PUBLISHED: 2}
+
+
+def test_a_quality_that_is_no_longer_wanted_ends_nothing(tmp_path: Path) -> None:
+    path = document(tmp_path, quality=QUICK + FINE, filled=1)
+    source = read_source(path)
+    journal = Journal(journal_path(source))
+    finder = finder_of(source, journal)
+    for product in finder.products(Look()):
+        journal.add(finder.name, product, source.quality, 0)
+    journal.close()
+    assert ingest(document(tmp_path)).counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
+    assert ingest(document(tmp_path, quality=QUICK + FINE)).counts() == {State.PUBLISHED: 2}
+
+
+def test_nodata_may_be_no_number(tmp_path: Path) -> None:
+    assert ingest(document(tmp_path, "[read]\nnodata = nan", filled=1)).counts() == {State.PUBLISHED: 1}
+
+
+def test_without_workers_nothing_is_said_to_be_done(tmp_path: Path) -> None:
+    executor = Inline()
+    executor.slots = 0
+    with pytest.raises(ComeoError, match="no worker of Dask is there"):
+        ingest(document(tmp_path, filled=1), executor)
+
+
+def test_a_full_disk_of_the_journal_is_one_sentence(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(ComeoError, match="cannot be written: database or disk is full; see to its disk"):
+        journal.set_mark("large", "x" * 1_000_000)
+    assert journal.mark("large") is None
+    journal.close()
+
+
+def test_a_folder_of_archives_that_goes_away_is_waited_for(tmp_path: Path) -> None:
+    shelf = FolderShelf(tmp_path / "gone")
+    said = Pressure(shelf, Limits()).fault(0)
+    assert said is not None
+    assert "cannot be used: No such file or directory" in said
+
+
+@pytest.mark.parametrize("backlog", [1, 4])
+def test_a_source_is_not_asked_while_enough_is_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backlog: int
+) -> None:
+    path = document(tmp_path, f"[limits]\nmax_backlog = {backlog}", filled=6)
+    source = read_source(path)
+    journal = Journal(journal_path(source))
+    finder, looks = finder_of(source, journal), []
+    products = finder.products
+
+    def noted(look: Look) -> Iterator[Found]:
+        looks.append(look.past)
+        return products(look)
+
+    monkeypatch.setattr(finder, "products", noted)
+    runner = Runner(source, journal, finder, Inline())
+    assert runner._look() is False
+    assert runner._look() is False  # which asks nothing: all of it is waiting still
+    assert looks == [True]
+    for _ in range(backlog):
+        row = journal.next(backfill=True) or journal.next(backfill=False)
+        assert row is not None
+        journal.skipped(row.key, "")
+        runner._look()
+    assert looks == {1: [True, True], 4: [True, False, False, False, True]}[backlog]
+    journal.close()

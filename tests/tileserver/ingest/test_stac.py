@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 
 from comeo.archive import open_archive
 from comeo.errors import ComeoError, SourceError
+from comeo.sources.naming import iso
 from tests.tileserver.ingest.products import QUICK, Inline, archives, ingest, write_bands
 from tests.tileserver.ingest.stac_api import Api, serving
-from tileserver.ingest.document import StacSource, read_source
+from tileserver.ingest.document import Quality, StacSource, read_source
 from tileserver.ingest.finding import Look
 from tileserver.ingest.journal import Journal
 from tileserver.ingest.orders import Found, State
@@ -195,3 +197,128 @@ def test_whatever_an_item_is_it_is_read_or_left_out(
 
 
 _ANY_FINDER: dict[str, StacFinder] = {}
+
+
+GOOD = ("2024-05-01T10:00:00Z", "2024-05-01T20:00:00Z")
+BAD: list[dict[str, object]] = [
+    {"id": "\ud800"},
+    {"collection": "\ud800x"},
+    {"collection": "x" * 400},
+    {"links": [{"rel": "self", "href": "http://["}]},
+    {"links": [{"rel": "self", "href": "file:///etc/passwd"}]},
+    {"links": [{"rel": "self", "href": "/\ud800"}]},
+    {"geometry": {"type": "Polygon", "coordinates": [[[10**400, 1], [2, 2], [3, 3], [10**400, 1]]]}},
+    {"assets": {"B04": {"href": "\ud800"}}, "properties": {"datetime": GOOD[0]}},
+]
+
+
+@pytest.mark.parametrize("change", BAD)
+def test_an_item_that_lies_ends_nothing(api: Api, tmp_path: Path, change: dict[str, object]) -> None:
+    api.add("bad", *GOOD)
+    api.add("good", *GOOD)
+    api.items[0].update(change)
+    api.linked = lambda item: item  # type: ignore[method-assign]
+    finder = finder_of(api, tmp_path, f"{SINCE}\nuntil = 2024-06-01\nbbox = [8, 47, 9, 48]")
+    found = list(finder.products(Look()))
+    assert "sentinel-2-l2a/good" in [each.scene for each in found]
+    for each in found:
+        finder._journal.add(finder.name, each, (Quality(),), 0)
+        assert each.place.startswith(api.url)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"href": "http://["}, {"href": "http://a\x01b/"}, {"href": "/\ud800"}, {"href": "http://x:y/"},
+        {"href": "/api/search", "method": "POST", "body": {"a": "\ud800"}},
+    ],
+)  # fmt: skip
+def test_a_link_that_is_none_is_one_sentence(api: Api, tmp_path: Path, link: dict[str, object]) -> None:
+    with pytest.raises(SourceError, match="names '"):
+        finder_of(api, tmp_path)._follow(link)
+
+
+def test_pages_that_lead_in_a_circle_are_left(api: Api, tmp_path: Path) -> None:
+    api.add("one", *GOOD)
+    search = api.search
+    link = {"rel": "next", "href": "/api/search?limit=100"}
+    api.search = lambda query: {**search(query), "links": [link]}  # type: ignore[method-assign]
+    with pytest.raises(SourceError, match="lead in a circle"):
+        looked(finder_of(api, tmp_path, f"{SINCE}\nuntil = 2024-06-01"))
+    assert len(api.asked) <= 4
+
+
+@pytest.mark.parametrize("how", ["by acquisition", "without updated"])
+def test_a_server_that_only_says_that_it_sorts_loses_nothing(api: Api, tmp_path: Path, how: str) -> None:
+    now = datetime.now(UTC)
+    old, new = iso(now - timedelta(days=9)), iso(now)
+    finder = finder_of(api, tmp_path)
+    api.add("a", new, new)
+    assert looked(finder) == ["a"]
+    api.items.clear()
+    api.add("late", old, new)
+    api.add("first", new, old)
+    if how == "without updated":
+        for item in api.items:
+            del item["properties"]["updated"]
+    search, keep = api.search, "properties.datetime"
+    api.search = lambda query: search({**query, "sortby": [keep]})  # type: ignore[method-assign]
+    api.items.reverse()
+    assert set(looked(finder)) == {"first", "late"}
+
+
+def test_a_clock_that_was_ahead_loses_nothing(api: Api, tmp_path: Path) -> None:
+    now = iso(datetime.now(UTC))
+    finder = finder_of(api, tmp_path)
+    finder._journal.set_mark(f"{finder._wanted} new", "2999-01-01T00:00:00Z")
+    api.add("one", now, now)
+    assert looked(finder) == ["one"]
+    noted = finder._journal.mark(f"{finder._wanted} new")
+    assert noted == now
+
+
+def test_what_is_left_out_does_not_make_a_look_go_back_further(api: Api, tmp_path: Path) -> None:
+    for hour in range(12):
+        api.add(f"item{hour}", *[f"2024-05-01T{hour:02}:00:00Z"] * 2, cloud=99)
+    finder = finder_of(api, tmp_path, f"{SINCE}\nmax_cloud = 50")
+    api.page = 1
+    finder._journal.set_mark(f"{finder._wanted} new", "2024-05-01T11:30:00Z")
+    list(finder._new())
+    assert len([each for each in api.asked if "/search" in each]) == 3  # 11, 10, and 9, which is older
+
+
+def test_another_server_is_looked_at_from_the_beginning(api: Api, tmp_path: Path) -> None:
+    api.add("one", *GOOD)
+    text = f"{SINCE}\nuntil = 2024-06-01"
+    assert looked(finder_of(api, tmp_path, text)) == ["one"]
+    with serving(Api(tmp_path)) as other:
+        other.add("two", *GOOD)
+        assert looked(finder_of(other, tmp_path, text)) == ["two"]
+
+
+def test_another_quality_is_made_of_the_past_too(api: Api, tmp_path: Path) -> None:
+    api.add("one", *GOOD)
+    text = f"{SINCE}\nuntil = 2024-06-01"
+    finder = finder_of(api, tmp_path, text)
+    assert looked(finder) == ["one"]
+    assert looked(finder) == []
+    assert looked(finder_of(api, tmp_path, text + '\n[[quality]]\nname = "fine"\nstep = 20')) == ["one"]
+
+
+def test_credentials_do_not_go_over_a_line_that_is_not_encrypted(tmp_path: Path) -> None:
+    finder = finder_of(Api(tmp_path, port=1), tmp_path, 'authorization = "Bearer abc"')
+    url = "https://stac.example.org/api"
+    finder._source = finder._source.model_copy(update={"url": url})
+    assert finder._checked("/api/search?token=2") == "https://stac.example.org/api/search?token=2"
+    with pytest.raises(SourceError, match="not to have its authorization"):
+        finder._checked("http://stac.example.org/api/search?token=2")
+
+
+def test_items_that_take_credentials_are_read(api: Api, tmp_path: Path) -> None:
+    api.token = "Bearer abc"
+    name = "S2A_32TMT_20240501_0_L2A"
+    write_bands(api.files, f"{name}-")
+    api.add(name, *GOOD)
+    journal = ingest(document(api, tmp_path, f'authorization = "Bearer abc"\n{SINCE}'))
+    assert journal.counts() == {State.PUBLISHED: 1}
+    assert [each.name for each in (tmp_path / "out").iterdir() if each.name.startswith(".")] == []

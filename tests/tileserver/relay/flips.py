@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import LocalFile
 from tests.parts import long_archive
 from tests.tileserver.relay.keeping.relayed import copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
@@ -25,7 +26,6 @@ from tileserver.relay.feed.lines import PutLine
 from tileserver.relay.keeping.checking import damaged
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Kept
-from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import key_of, offer_of
 from tileserver.relay.keeping.ranges import area_extents
 from tileserver.relay.plan.areas import box_of
@@ -90,7 +90,7 @@ class Flipper:
             if (
                 not bad.total
                 and here.covers(0, self.offer.size)
-                and not is_right(self.part, self.line.sha256)
+                and LocalFile(self.part).sha256() != self.line.sha256
             ):
                 bad = here
             if bad.common(Extents([(at, at + 1)])).total:

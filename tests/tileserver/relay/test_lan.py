@@ -26,11 +26,13 @@ def test_who_is_announced_is_found_with_its_key_or_why_not(published: Path) -> N
     with serving(files_of(published)) as address:
         index = lan.index_of(address)
         gone = index.model_copy(update={"origin": str(uuid.UUID(int=1))})
-        announced = {address: index, "http://127.0.0.1:9/": gone}
+        odd = index.model_copy(update={"origin": str(uuid.UUID(int=2))})
+        announced = {address: index, "http://127.0.0.1:9/": gone, "http://127.0.0.1:9/\x1b[2J": odd}
         with ThreadPoolExecutor(1) as pool:  # the main thread's event loop may be Playwright's
             found = pool.submit(asyncio.run, _found_of(announced)).result()
     assert found[address].index == index
     assert found["http://127.0.0.1:9/"].index is None
+    assert len(found) == 2
     assert "cannot be reached" in found["http://127.0.0.1:9/"].problem
 
 
@@ -41,7 +43,7 @@ async def _found_of(announced: Mapping[str, Index]) -> dict[str, lan.Found]:
             await stack.enter_async_context(lan.announced(address, index, LOOPBACK))
         for seconds in (1.5, 3, 6, 12):  # a busy machine answers late
             found = {each.address: each for each in await asyncio.to_thread(lan.find, seconds, LOOPBACK)}
-            if len(found) == len(announced):
+            if len(found) >= len(announced) - 1:
                 break
         return found
 

@@ -289,7 +289,7 @@ def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
     key.chmod(0o644)
     with (
-        pytest.raises(ComeoError, match="can be read by others; say `chmod 600"),
+        pytest.raises(ComeoError, match="can be read by others; run `chmod 600"),
         make_log(tmp_path).writing(),
     ):
         pass

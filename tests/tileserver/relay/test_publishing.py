@@ -243,7 +243,7 @@ def test_whose_feed_it_is(bucket: Bucket, tmp_path: Path) -> None:
     with pytest.raises(ComeoError, match="is that of s3://"), other.writing():
         pass
     bucket.put(f"data/{INDEX}", b"{}")
-    with pytest.raises(ComeoError, match="no index that can be gone on from"):
+    with pytest.raises(ComeoError, match="is not a usable index"):
         tell(log_of(bucket, tmp_path / "first"), "q")
 
 

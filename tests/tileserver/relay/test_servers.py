@@ -62,7 +62,7 @@ BOMB = gzip.compress(b" " * (64 << 20))
         (ok(b"", "503 Busy"), UnreachableError, "is busy"),
         (ok(b"", "404 Not Found"), UpstreamError, "answers 404 .* COMEO_RELAY=1"),
         (ok(b"", "401 No"), UpstreamError, "refuses .*credentials"),
-        (ok(b"", "302 Found", Location="/relay/v1/index.json"), UpstreamError, "leads on more than 5 times"),
+        (ok(b"", "302 Found", Location="/relay/v1/index.json"), UpstreamError, "redirects more than 5 times"),
         (ok(b"", "302 Found", Location="ftp://x/"), UpstreamError, "cannot be re"),
     ],
 )  # fmt: skip

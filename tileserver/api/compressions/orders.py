@@ -18,7 +18,7 @@ from tileserver.http.context import base_url, scenes, state
 from tileserver.http.database import database
 from tileserver.http.jobs import answer_with, job_answer, job_document
 from tileserver.http.session import signed_in
-from tileserver.ingest.ordered import CompressionBody, CompressionOrder
+from tileserver.ingest.compressions import CompressionBody, CompressionOrder
 from tileserver.jobs.kinds import COMPRESSION
 from tileserver.jobs.queue import Job
 from tileserver.render.parameters import Parameters
@@ -40,12 +40,7 @@ def create(body: CompressionBody) -> Response:
     order = COMPRESSION.order(
         scenes(), CompressionOrder.model_validate({**body.model_dump(), "person": person}), "compression"
     )
-    working = [job for job in _own(person) if job.status in _WORKING]
-    if len(working) >= scenes().settings.person_compressions:
-        raise TooManyError(
-            f"{len(working)} compressions of yours are under way, which is the most; wait for one"
-        )
-    return job_answer(state().jobs.create(order), 201)
+    return job_answer(state().jobs.create(order, lambda: _check_share(person)), 201)
 
 
 @api.get("", tags=[TAG])
@@ -67,6 +62,14 @@ def one(path: CompressionPath) -> Response:
 def _person() -> int:
     with database().reading() as connection:
         return signed_in(connection).id
+
+
+def _check_share(person: int) -> None:
+    working = [job for job in _own(person) if job.status in _WORKING]
+    if len(working) >= scenes().settings.person_compressions:
+        raise TooManyError(
+            f"{len(working)} compressions of yours are under way, which is the most; wait for one"
+        )
 
 
 def _own(person: int) -> list[Job]:

@@ -6,6 +6,7 @@ import base64
 import binascii
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import BinaryIO, Final, cast
 
 from flask import Response, request
@@ -18,7 +19,7 @@ from tileserver.errors import ChangedError
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import signed_in
-from tileserver.ingest.ordered import uploads_of
+from tileserver.ingest.compressions import uploads_of
 from tileserver.ingest.uploads import Upload, Uploads
 from tileserver.render.parameters import Parameters
 from tileserver.settings import MEBIBYTE
@@ -36,6 +37,15 @@ class UploadPath(Parameters):
     """An upload."""
 
     upload: str = Field(min_length=1, max_length=64, description="Its id, as its address ends.")
+
+
+@api.after_request
+def _speak_tus(response: Response) -> Response:
+    """Say on every answer, refusals too, which version is spoken."""
+    response.headers["Tus-Resumable"] = VERSION
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        response.headers["Tus-Version"] = VERSION
+    return response
 
 
 @api.post("", tags=[TAG], provide_automatic_options=False)
@@ -124,7 +134,6 @@ def _filename() -> str:
 
 def _answer(status: int, upload: Upload | None, *, created: bool = False) -> Response:
     response = Response(status=status)
-    response.headers["Tus-Resumable"] = VERSION
     response.headers["Cache-Control"] = "no-store"
     if upload is not None:
         response.headers["Upload-Offset"] = str(upload.offset)

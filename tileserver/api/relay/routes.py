@@ -23,7 +23,7 @@ from tileserver.http.openapi import PROBLEM, Answers
 from tileserver.http.problems import MEDIA_TYPE
 from tileserver.http.sharing import BARE
 from tileserver.relay.feed.layout import FEED, HEADS, INDEX, MAX_SEQ, MODELS, OPEN, SEGMENT
-from tileserver.relay.feed.origin import Origin
+from tileserver.relay.feed.origin import WAIT_SECONDS, Origin
 from tileserver.relay.feed.pages import Filter
 from tileserver.relay.keeping.serving import ToldLines
 from tileserver.render.parameters import Box, Parameters, split_commas
@@ -32,7 +32,6 @@ from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("relay", __name__, url_prefix="/relay/v1")
 TAG = Tag(name="Relay", description="What there is, in signed lines: for relays and mirrors.")
-LONGEST_WAIT: Final = 300
 RETRY_SECONDS: Final = 60
 """For who found no seat to wait in."""
 LINES: Final = "application/x-ndjson"
@@ -78,7 +77,7 @@ class FeedQuery(Parameters):
     after: int = Field(0, ge=0, le=MAX_SEQ, description="Number of the last line that is known; 0 to begin.")
     limit: int = Field(SEGMENT, ge=1, le=SEGMENT, description="Lines at most.")
     wait: int = Field(
-        0, ge=0, le=LONGEST_WAIT,
+        0, ge=0, le=WAIT_SECONDS,
         description="Seconds to wait for a line if there is none; fewer where too many wait already.",
     )  # fmt: skip
     bbox: Box | None = Field(None, description="west,south,east,north in degrees, that scenes touch.")

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import Any, Final
 
 from flask import Response
@@ -82,11 +83,8 @@ class Watched:
             relay = relay_of(self._settings)  # as it is now: the runner reads it anew, too
             if not relay.folder.journal.exists():
                 raise NotYetError("the relay has fetched nothing yet; comeo relay run begins it")
-            journal = Journal(relay.folder.journal, writable=False)
-            try:
+            with closing(Journal(relay.folder.journal, create=False)) as journal:
                 return public(status(relay, journal, now_utc()))
-            finally:
-                journal.close()
         except NotYetError:
             raise
         except (ComeoError, sqlite3.Error) as error:

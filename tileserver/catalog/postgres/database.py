@@ -73,7 +73,7 @@ class Database:
         """Borrow a connection, in autocommit mode.
 
         Raises:
-            psycopg.Error: If there is none to be had.
+            psycopg.Error: If it cannot be made.
         """
         connection = self._take()
         try:

@@ -9,6 +9,7 @@ from typing import Final
 
 from psycopg import errors
 
+from comeo.archive.stores import other_form
 from tileserver.catalog.base import Record
 from tileserver.catalog.difference import Known
 from tileserver.catalog.ledger import Found, size_in
@@ -17,7 +18,6 @@ from tileserver.catalog.postgres.claim import Claim
 from tileserver.catalog.postgres.database import Connection, Database
 from tileserver.catalog.postgres.facts import as_json, facts_of
 from tileserver.catalog.postgres.queries import first
-from tileserver.catalog.scan import other_form
 
 _MOST_REFUSED: Final = 10_000
 _COLUMNS: Final = (

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from comeo.archive.stores import other_form
 from tileserver.catalog.base import Record
 from tileserver.catalog.difference import Known
 from tileserver.catalog.ledger import Found, size_in
-from tileserver.catalog.scan import other_form
 from tileserver.catalog.sqlite import journal, queries
 
 _MOST_REFUSED = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,7 +27,6 @@ from tileserver.relay.feed.layout import MAX_HEAD_BYTES, MAX_PACKED_HEAD_BYTES
 from tileserver.relay.feed.lines import MAP_SIDE, moment
 from tileserver.relay.feed.packing import pack
 
-_PIECE: Final = 1 << 20
 _SAMPLES: Final = 8  # along each side of a cell of the clear map
 _DIGITS: Final = 6  # of degrees: 0.1 m
 _CLOUD: Final = "eo:cloud_cover"
@@ -63,7 +61,7 @@ def facts_of(record: Record) -> dict[str, Any]:
             "model": archive.model,
             "bytes": file.size,
             "etag": archive.etag,
-            "sha256": _digest(file),
+            "sha256": file.sha256(),
             "tail": tail,
             "coarse": coarse,
             "src": archive.source.get("sha256") or None,
@@ -147,10 +145,3 @@ def _cloud(archive: Archive) -> float | None:
         return round(float(stated), 2)
     shares = None if archive.clear is None else shares_of(archive.clear.counts)
     return None if shares is None else round(cloud_percentage(shares), 2)
-
-
-def _digest(file: ByteFile) -> str:
-    digest = hashlib.sha256()
-    for offset in range(0, file.size, _PIECE):
-        digest.update(file.read(offset, min(_PIECE, file.size - offset)))
-    return digest.hexdigest()

@@ -66,7 +66,7 @@ class SigningKey:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
             if os.fstat(descriptor).st_mode & _OTHERS:
-                raise ComeoError(f"{path} can be read by others; say `chmod 600 {path}`, or make a new key")
+                raise ComeoError(f"{path} can be read by others; run `chmod 600 {path}`, or make a new key")
             data = file.read(_MAX_FILE_BYTES)
         try:
             key = load_pem_private_key(data, password=None)

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
+import numpy as np
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -27,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from comeo.archive.stores.file import LARGEST_FILE
 from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.keys import KeyText, SigningKey, verify
@@ -39,8 +42,6 @@ from tileserver.relay.feed.layout import (
 )
 from tileserver.signing import public_key
 
-LARGEST_ARCHIVE: Final = 1 << 32
-"""Bytes: archives are ZIP files without ZIP64."""
 MOST_RELAYS: Final = 16
 MAP_SIDE: Final = 16
 _HREF: Final = re.compile(r"[A-Za-z0-9_%.~+=@,()!'-]+(/[A-Za-z0-9_%.~+=@,()!'-]+)*")
@@ -55,17 +56,25 @@ def _relative(href: str) -> str:
     return href
 
 
+def _on_one_line(text: str) -> str:
+    """Refuse what would move a terminal's cursor, or begin a line: it is for people to read."""
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise ValueError("it has line breaks or control characters")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+=@~-]{0,199}$")]
 """Ids of scenes and collections, which become names of files: no separators, colons or leading dots."""
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Href = Annotated[str, Field(max_length=1000), AfterValidator(_relative)]
+_Words = Annotated[str, Field(max_length=200), AfterValidator(_on_one_line)]
 Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
 Epoch = Annotated[int, Field(ge=1, le=1 << 40)]
 Why = Literal["withdrawn", "expired", "replaced"]
 _Longitude = Annotated[float, Field(ge=-180, le=180)]
 _Latitude = Annotated[float, Field(ge=-90, le=90)]
-_Offset = Annotated[int, Field(ge=0, le=LARGEST_ARCHIVE)]
+_Offset = Annotated[int, Field(ge=0, le=LARGEST_FILE)]
 
 
 class _Document(BaseModel):
@@ -117,7 +126,7 @@ class PutLine(_Document):
     ratio: float = Field(gt=0, le=1e9)
     codec: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")
     model: Digest | None = None
-    bytes: int = Field(ge=1, le=LARGEST_ARCHIVE)
+    bytes: int = Field(ge=1, le=LARGEST_FILE)
     etag: str = Field(pattern=r"^[0-9a-f]{32}$")
     sha256: Digest
     tail: _Offset
@@ -137,12 +146,15 @@ class PutLine(_Document):
         return self
 
     @property
-    def clear_cells(self) -> int | None:
-        """256 bits, the first the highest: cells of 16 rows from north and 16 columns from west over `bbox`.
+    def clear_cells(self) -> NDArray[np.bool_] | None:
+        """Which of 16 × 16 cells over `bbox` are clear in half of their pixels or more, the north row first.
 
-        A bit is set where at least half of the cell's pixels are clear.
+        In `clear_map` they are 256 bits, row by row, the first one the highest.
         """
-        return None if self.clear_map is None else int.from_bytes(base64.b64decode(self.clear_map), "big")
+        if self.clear_map is None:
+            return None
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(self.clear_map), np.uint8))
+        return bits.reshape(MAP_SIDE, MAP_SIDE).astype(bool)
 
 
 class DropLine(_Document):
@@ -239,8 +251,8 @@ class Index(_Document):
     segment: int = Field(ge=1)
     wait: int = Field(ge=0, le=3600)
     key: KeyText
-    name: str = Field(max_length=200)
-    licence: str = Field(max_length=200)
+    name: _Words
+    licence: _Words
     models: tuple[Digest, ...] = Field(max_length=100)
     time: AwareDatetime
     whole: bool = True

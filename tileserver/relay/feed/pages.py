@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from cachetools import LRUCache
 
 from comeo.globe import intersections
 from tileserver.catalog import BBox
@@ -99,7 +100,7 @@ class Pages:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._segments: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
+        self._segments: LRUCache[tuple[int, int], list[bytes]] = LRUCache(_KEPT)
         self._index: tuple[tuple[int, int], Index] | None = None
         self._lock = threading.Lock()
 
@@ -160,9 +161,9 @@ class Pages:
     def _segment(self, epoch: int, number: int) -> list[bytes] | None:
         """Lines of a closed segment; None if it is not closed."""
         with self._lock:
-            if (epoch, number) in self._segments:
-                self._segments.move_to_end((epoch, number))
-                return self._segments[epoch, number]
+            known = self._segments.get((epoch, number))
+        if known is not None:
+            return known
         name = segment_name(number)
         try:
             packed = (self._root / FEED / name).read_bytes()
@@ -171,8 +172,6 @@ class Pages:
         lines = list(split(unpack(packed, MAX_SEGMENT_BYTES, name)))
         with self._lock:
             self._segments[epoch, number] = lines
-            while len(self._segments) > _KEPT:
-                self._segments.popitem(last=False)
         return lines
 
     def _open(self, first: int) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +18,14 @@ from tileserver.relay.keeping.demand import Demand
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, Known, now_utc
+from tileserver.relay.keeping.journal import Journal, Kept, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
 from tileserver.relay.keeping.looks import Looks
 from tileserver.relay.keeping.models import Models
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.retention import Retention
-from tileserver.relay.keeping.runner import Runner, Told
+from tileserver.relay.keeping.runner import Runner
 from tileserver.relay.keeping.source import Source
 from tileserver.relay.keeping.waiting import waiting_of, wish_for
 from tileserver.relay.plan.areas import Sites, area_of, no_sites
@@ -75,14 +76,30 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     return Defined(terms, folder_of(path, terms), subscribers)
 
 
-def upstream_of(origin: Origin, folder: Folder, number: int) -> Upstream:
+def sites_of(database: str | None) -> Sites:
+    """A finder of the sites of geoservices in a database; of none where there is none."""
+    if database is None:
+        return no_sites
+    from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
+
+    return sites_in(database)
+
+
+def upstream_of(origin: Origin, folder: Folder, *, copy: bool = False) -> Upstream:
     """Open where an origin is; what is known of it is kept in the relay's folder.
+
+    Args:
+        origin: As the definition has it.
+        folder: Of the relay.
+        copy: Whether it may be older than what was seen of it: see `Relay.copies`.
 
     Raises:
         ComeoError: If its address is none.
         UnreachableError: If it is a folder that is not there.
     """
-    return open_upstream(origin.url, Trust(folder.root / "origins" / f"{number}.json", origin.key))
+    named = hashlib.sha256(f"{origin.url} {origin.key}".encode()).hexdigest()[:16]
+    known = None if copy else folder.root / "origins" / f"{named}.json"
+    return open_upstream(origin.url, Trust(known, origin.key))
 
 
 def open_copy(relay: Defined, place: Path) -> tuple[Upstream, Origin]:
@@ -106,7 +123,7 @@ def open_copy(relay: Defined, place: Path) -> tuple[Upstream, Origin]:
 @contextmanager
 def running(
     relay: Defined,
-    told: Told,
+    notices: Notices,
     upstreams: Sequence[tuple[str, Upstream]],
     *,
     free: bool = False,
@@ -119,7 +136,7 @@ def running(
 
     Args:
         relay: As it was written.
-        told: Where it tells what it does.
+        notices: Where it tells what it does.
         upstreams: Names and upstreams of origins.
         free: Whether windows and quotas do not count, as of a disk that is at hand.
         trusted: Names of upstreams that models are taken of; None: as the definition says of origins.
@@ -138,28 +155,25 @@ def running(
             _subscribe(journal, relay)
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
-            dates, pace = ClearDates(), Pace(ticks, sleep)
+            dates, pace = _dates_of(journal.scenes(), relay, clock()), Pace(ticks, sleep)
             if trusted is None:
                 trusted = {origin.url for origin in terms.origins if origin.models}
+            copies = terms.copies
             sources = [
                 Source(
                     name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()),
-                    copy=free, models=name in trusted,
+                    copy=free or name in copies, models=name in trusted,
                 )
                 for name, each in upstreams
             ]  # fmt: skip
-            for kept in journal.scenes():
-                wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
-                if wish is not None:
-                    dates.add(wish)
-            layering = Layering(journal, folder, told.note, clock)
+            layering = Layering(journal, folder, notices.note, clock)
             retention = Retention(journal, folder, intake, terms.disk, clock)
             demand = None
             if terms.link.on_demand and not free:
                 demand = Demand(Looks(folder.looks), journal, layering, retention, gate, clock)
-            models = Models(journal, folder, told.note, clock) if trusted else None
+            models = Models(journal, folder, notices.note, clock) if trusted else None
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep,
+                journal, folder, sources, intake, layering, retention, gate, notices, clock, ticks, sleep,
                 demand, models,
             )  # fmt: skip
         finally:
@@ -168,21 +182,25 @@ def running(
 
 def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
     """All that is missing, as far as the feeds have been read."""
+    scenes = [*journal.scenes()]
+    found = (waiting_of(kept, relay.subscribers, now) for kept in scenes)
+    waiting = [each for each in found if each is not None]
+    return Order(waiting, _dates_of(scenes, relay, now), now)
+
+
+def _dates_of(scenes: Iterable[Kept], relay: Defined, now: datetime) -> ClearDates:
+    """When scenes of which something is seen show the areas of subscriptions clearly."""
     dates = ClearDates()
-    waiting = []
-    for kept in journal.scenes():
+    for kept in scenes:
         wish = wish_for(kept, relay.subscribers, now) if kept.is_seen else None
         if wish is not None:
             dates.add(wish)
-        found = waiting_of(kept, relay.subscribers, now)
-        if found is not None:
-            waiting.append(found)
-    return Order(waiting, dates, now)
+    return dates
 
 
 def _subscribe(journal: Journal, relay: Defined) -> None:
     """Where the subscriptions have changed, have the feeds read again: lines nobody wanted are not kept."""
-    digest = hashlib.sha256(b"lines are kept as they were signed")  # which versions before did not
+    digest = hashlib.sha256()
     for each in relay.subscribers:
         digest.update(each.terms.model_dump_json(exclude={"name", "priority", "alerts"}).encode())
         digest.update(b"" if each.area is None else each.area.wkb)

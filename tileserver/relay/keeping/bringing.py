@@ -12,7 +12,7 @@ from comeo.archive.stores.extents import Extents
 from tileserver.relay.errors import UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import MAX_HEAD_BYTES
 from tileserver.relay.feed.lines import PutLine
-from tileserver.relay.keeping.gate import FREE, Gate, GivesWayError, Pass
+from tileserver.relay.keeping.gate import Gate, GivesWayError, Pass
 from tileserver.relay.keeping.journal import Journal, Kept, Spent
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.spans import requests
@@ -136,8 +136,7 @@ class Bringer:
         file.sync()
         received = kept.received.add(line.tail, line.bytes)
         kept = self._journal.received(kept, received, Spent(self._gate.day, 0, size))
-        if allowed is not FREE:
-            self._pace.took(line.packed, allowed.rate)
+        self._pace.took(line.packed, allowed.rate)
         return kept
 
     def bring_model(self, sha256: str, path: Path, most: int) -> None:
@@ -159,8 +158,7 @@ class Bringer:
                 try:
                     for data in self._upstream.part_of_model(sha256, start, stop):
                         file.write(data)
-                        if allowed is not FREE:
-                            self._pace.took(len(data), allowed.rate)
+                        self._pace.took(len(data), allowed.rate)
                 finally:
                     file.flush()
                     self._journal.spend(self._gate.day, self.settle())
@@ -192,8 +190,7 @@ class Bringer:
                     written += len(data)
                     if written - remembered >= SYNC_BYTES or self._clock() - since > _SYNC_SECONDS:
                         remember()
-                    if allowed is not FREE:
-                        self._pace.took(len(data), allowed.rate)
+                    self._pace.took(len(data), allowed.rate)
         finally:
             remember()
         return kept

@@ -140,6 +140,17 @@ def _bad(received: Received, shard: Shard, wanted: Extents) -> Iterator[Span]:
             yield span
 
 
+def scene_of(path: Path, kept: Kept) -> tuple[str, str]:
+    """Collection and id that an archive says of itself, its head being here.
+
+    Raises:
+        ArchiveError: If it cannot be read.
+    """
+    received = Received(path, kept)
+    with received.archive as archive:
+        return archive.collection, archive.id
+
+
 def unprotected(path: Path, kept: Kept) -> Extents:
     """Bytes that no checksum of a block covers, of an archive that is all here and yet another one.
 

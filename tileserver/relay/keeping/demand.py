@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -63,17 +63,18 @@ class Demand:
         self._clock = clock
         self._put_off_until: datetime | None = None
 
-    def first(self, origins: Collection[str]) -> Sought | None:
+    def first(self, origins: Collection[str], put_off: Container[Key] = ()) -> Sought | None:
         """What was looked at last, of a scene that can be fetched now; None: nothing.
 
         Args:
             origins: UUIDs of those that can be asked.
+            put_off: Scenes that are left alone for now.
         """
         now = self._clock()
         if not origins or (self._put_off_until is not None and now < self._put_off_until) or not self._may():
             return None
         try:
-            found, vain = self._choose(self._looks.newest(now), origins)
+            found, vain = self._choose(self._looks.newest(now), origins, put_off)
             if vain:
                 self._looks.remove(vain)
         except LooksError as error:
@@ -112,7 +113,7 @@ class Demand:
         return True
 
     def _choose(
-        self, looks: Mapping[MissingBlock, int], origins: Collection[str]
+        self, looks: Mapping[MissingBlock, int], origins: Collection[str], put_off: Container[Key]
     ) -> tuple[Sought | None, list[MissingBlock]]:
         """The blocks to fetch now, and those that never will be."""
         known: dict[Key, Kept | None] = {}
@@ -124,7 +125,9 @@ class Demand:
             kept = known[key] = known[key] if key in known else self._journal.get(key)
             if kept is None or not _can_come(kept):
                 vain.append(look)
-            elif kept.origin in origins and chosen in (None, kept) and len(blocks) < MOST_AT_ONCE:
+            elif key in put_off or kept.origin not in origins:
+                continue
+            elif chosen in (None, kept) and len(blocks) < MOST_AT_ONCE:
                 chosen = kept
                 blocks[look] = count
         return None if chosen is None else Sought(chosen, blocks), vain

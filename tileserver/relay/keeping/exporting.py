@@ -20,15 +20,14 @@ from urllib.parse import unquote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from comeo.archive.stores import open_store
-from comeo.archive.stores.file import sync_folder
+from comeo.archive.stores.file import LocalFile, sync_folder
 from comeo.errors import ArchiveError, ComeoError
 from tileserver.relay.errors import ChangedError, FeedError
 from tileserver.relay.feed.files import remove_file, replace_file
 from tileserver.relay.feed.layout import FEED, INDEX, MAX_SEQ, MODELS, segment_name
 from tileserver.relay.feed.lines import Index, PutLine, href_of, told
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.keeping.layering import is_right
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.upstream.folder import FolderUpstream
 from tileserver.relay.upstream.reading import FeedReader
 
@@ -91,7 +90,7 @@ class _Wanted(NamedTuple):
     sha256: str
 
 
-def export(upstream: FeedReader, disk: Path, since: Since, most: int | None, telling: Told) -> Exported:
+def export(upstream: FeedReader, disk: Path, since: Since, most: int | None, notices: Notices) -> Exported:
     """Copy an origin onto a disk, or bring the copy up to date.
 
     Args:
@@ -99,7 +98,7 @@ def export(upstream: FeedReader, disk: Path, since: Since, most: int | None, tel
         disk: A folder, which is made where it is missing.
         since: Archives of lines behind this one; `last` those behind the last copy to this disk.
         most: Bytes of these archives at most; None as many as there is room for.
-        telling: Where it tells what it does.
+        notices: Where it tells what it does.
 
     Raises:
         UpstreamError: If the origin cannot be read.
@@ -110,7 +109,7 @@ def export(upstream: FeedReader, disk: Path, since: Since, most: int | None, tel
         before = _last_exported(disk, index)
         after = before if since == "last" else since
         index = _copy_feed(upstream, disk, index)
-        copying = _Copying(upstream, disk, most, telling)
+        copying = _Copying(upstream, disk, most, notices)
         for wanted in _wanted(disk, index, after):
             copying.take(wanted)
         if not copying.done.left and after <= before:
@@ -210,11 +209,11 @@ class _Copying:
         upstream: Where they come from.
         disk: Where they go.
         most: Bytes of all of them at most.
-        telling: Where it tells what it does.
+        notices: Where it tells what it does.
     """
 
-    def __init__(self, upstream: FeedReader, disk: Path, most: int | None, telling: Told) -> None:
-        self._upstream, self._disk, self._most, self._telling = upstream, disk, most, telling
+    def __init__(self, upstream: FeedReader, disk: Path, most: int | None, notices: Notices) -> None:
+        self._upstream, self._disk, self._most, self._notices = upstream, disk, most, notices
         self._names: dict[str, str] = {}
         self.done = Exported()
 
@@ -230,7 +229,7 @@ class _Copying:
             if not self._has_room(target, wanted):
                 done.left += 1
                 return
-            self._telling.line(f"{wanted.id}: {wanted.size:,} bytes; {done.archives:,} archives so far")
+            self._notices.line(f"{wanted.id}: {wanted.size:,} bytes; {done.archives:,} archives so far")
             try:
                 done.new += self._copy(target, wanted)
             except ChangedError as error:
@@ -268,10 +267,10 @@ class _Copying:
                 remove_file(other)
         begun = _size_of(part)
         written = self._append(part, wanted, begun)
-        if begun and not is_right(part, wanted.sha256):  # of a cut of power: what was there is not what came
+        if begun and LocalFile(part).sha256() != wanted.sha256:  # after a cut of power it is not what came
             remove_file(part)
             begun, written = 0, written + self._append(part, wanted, 0)
-        if not begun and not is_right(part, wanted.sha256):
+        if not begun and LocalFile(part).sha256() != wanted.sha256:
             remove_file(part)
             raise ChangedError("it came damaged; export again")
         part.replace(target)

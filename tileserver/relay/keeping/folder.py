@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from comeo.archive.stores import ZIP_SUFFIX
+from comeo.archive.stores import PART_SUFFIX, ZIP_SUFFIX
+from comeo.archive.stores.parts import map_path
 from comeo.errors import ComeoError
+from tileserver.relay.keeping.journal import Kept
 
-PART = ".zarr.part"
-MAP = ".zarr.part.map"
 _BLOCK = 512  # of `st_blocks`
 
 
@@ -57,19 +57,28 @@ class Folder:
 
     def part(self, collection: str, item: str, *, aside: bool = False) -> Path:
         """Name of an archive that is under way."""
-        return self._named(collection, item, PART, aside=aside)
+        return self._named(collection, item, PART_SUFFIX, aside=aside)
 
-    def map(self, collection: str, item: str, *, aside: bool = False) -> Path:
-        """Name of the map of one that is under way."""
-        return self._named(collection, item, MAP, aside=aside)
+    def whole_of(self, kept: Kept) -> Path:
+        """Where a version of a scene is once it is whole."""
+        return self.whole(kept.key.collection, kept.key.id, aside=kept.aside)
+
+    def part_of(self, kept: Kept) -> Path:
+        """Where a version of a scene is under way."""
+        return self.part(kept.key.collection, kept.key.id, aside=kept.aside)
+
+    def file_of(self, kept: Kept) -> Path:
+        """Where a version of a scene is now."""
+        return self.whole_of(kept) if kept.state == "whole" else self.part_of(kept)
 
     def _named(self, collection: str, item: str, suffix: str, *, aside: bool) -> Path:
         return (self.aside if aside else self.archives) / collection / f"{item}{suffix}"
 
-    def remove(self, collection: str, item: str, *, aside: bool = False) -> None:
-        """Remove all files of a scene: what is published first."""
-        for name in (self.whole, self.map, self.part):
-            name(collection, item, aside=aside).unlink(missing_ok=True)
+    def remove(self, kept: Kept) -> None:
+        """Remove all files of a version of a scene: what is published first."""
+        part = self.part_of(kept)
+        for path in (self.whole_of(kept), map_path(part), part):
+            path.unlink(missing_ok=True)
 
     def free(self) -> int:
         """Bytes that are free on the disk."""
@@ -92,9 +101,17 @@ class Folder:
         """Hold the lock of runners.
 
         Raises:
-            ComeoError: If another process does.
+            ComeoError: If another process does, or there is no relay yet.
         """
-        with (self.root / "lock").open("a") as file:
+        try:
+            opened = (self.root / "lock").open("a")
+        except FileNotFoundError as error:
+            raise ComeoError(
+                f"{self.root} does not exist: nothing has been fetched yet; use comeo relay run"
+            ) from error
+        except OSError as error:
+            raise ComeoError(f"{self.root} cannot be written: {error.strerror}") from error
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

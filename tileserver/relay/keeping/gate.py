@@ -12,7 +12,6 @@ from tileserver.relay.keeping.reach import Doing
 from tileserver.relay.keeping.spans import LONGEST
 from tileserver.relay.plan.budget import OVERHEAD, REQUEST_BYTES, Budget
 from tileserver.relay.plan.definition import Link
-from tileserver.relay.plan.forecast import affordable
 from tileserver.relay.plan.windows import link_at, local_day
 
 _LEAST: Final = 1024
@@ -112,7 +111,7 @@ class Gate:
         opened = link_at(now, self._link)
         if opened.window is None:
             raise PausedError(opened.until, "no window of the link is open", "closed")
-        left = affordable(self.budget, now, self._link, alerts=alerts, on_demand=on_demand)
+        left = self.budget.affordable(now, alerts=alerts, on_demand=on_demand)
         useful = None if left is None else int((left - REQUEST_BYTES) / OVERHEAD)
         if useful is not None and useful < _LEAST:
             raise PausedError(opened.until, "the quota of bytes is used up", "quota")

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import LocalFile
 from tileserver.relay.feed.lines import DropLine, Index, Line, PutLine, href_of, told
 from tileserver.relay.feed.passing import passed
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, Known
 from tileserver.relay.keeping.offering import offer_of
+from tileserver.relay.plan.definition import LAYERS
 from tileserver.relay.plan.offers import Key, Subscriber, wish_of
 
 _log = logging.getLogger("comeo")
@@ -27,11 +30,11 @@ class Intake:
         journal: Of the relay.
         folder: Its files.
         subscribers: Who want scenes.
-        drops: What is done with scenes that the origin no longer has: `Relay.drops`.
+        drops: How long scenes stay that the origin no longer has: see `Relay`.
     """
 
     def __init__(
-        self, journal: Journal, folder: Folder, subscribers: Sequence[Subscriber], drops: str
+        self, journal: Journal, folder: Folder, subscribers: Sequence[Subscriber], drops: timedelta | None
     ) -> None:
         self._journal = journal
         self._folder = folder
@@ -67,7 +70,7 @@ class Intake:
         return [*changed]
 
     def sweep(self, now: datetime) -> list[Key]:
-        """Remove what was dropped and is no longer to be kept, and what nobody wants any more."""
+        """Remove what was dropped and is no longer to be kept; the scenes that it was."""
         removed = []
         for kept in self._journal.scenes():
             if kept.dropped is not None and self._is_over(kept, now):
@@ -122,8 +125,19 @@ class Intake:
                 self.remove(each)
             else:
                 aside = True
-        self._journal.put(Kept(offer.key, uuid, line.seq, line.model_dump_json(), "coming", now, aside))
+        new = Kept(offer.key, uuid, line.seq, line.model_dump_json(), "coming", now, aside)
+        self._journal.put(new if versions else self._found(new, line))
         return [*(each.key for each in versions), offer.key]
+
+    def _found(self, kept: Kept, line: PutLine) -> Kept:
+        """A scene that is new to the journal; whole, where its archive is here: the journal has been lost."""
+        path = self._folder.whole(line.c, line.id)
+        if not path.is_file() or path.stat().st_size != line.bytes or LocalFile(path).sha256() != line.sha256:
+            return kept
+        _log.info("%s is here already, and not fetched again", line.id)
+        return replace(
+            kept, state="whole", received=Extents([(0, line.bytes)]), layers=LAYERS, published=line.bytes
+        )
 
     def _drop(self, uuid: str, line: DropLine, seq: int, now: datetime) -> list[Key]:
         found: list[Key] = []
@@ -148,12 +162,9 @@ class Intake:
             return True
         if kept.dropped == "replaced" and now - kept.dropped_at < _PATIENCE:
             return not kept.layers  # it is served until the other one is here
-        if self._drops == "keep":
-            return False
-        days = int(self._drops.split()[1]) if self._drops.startswith("keep-days") else 0
-        return now - kept.dropped_at >= timedelta(days=days)
+        return self._drops is not None and now - kept.dropped_at >= self._drops
 
     def remove(self, kept: Kept) -> None:
         """Remove a scene: its files first, so that after a kill between both it is found again."""
-        self._folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        self._folder.remove(kept)
         self._journal.remove(kept.key)

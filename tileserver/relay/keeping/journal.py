@@ -36,28 +36,18 @@ CREATE TABLE scene (
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
 CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_FROM_1: Final = """
-ALTER TABLE scene ADD COLUMN keeps TEXT;
-UPDATE scene SET keeps = CASE most
-    WHEN 1 THEN '["head"]' WHEN 2 THEN '["head", "coarse"]' WHEN 3 THEN '["head", "coarse", "area"]' END;
-ALTER TABLE scene DROP COLUMN most;
-"""
-"""Version 1 had how many of the layers were kept, the first ones."""
-_LATER: Final = """
-CREATE TABLE IF NOT EXISTS told (
+CREATE TABLE spent_on_demand (day TEXT PRIMARY KEY, wire INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE told (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS looked (
+CREATE TABLE looked (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, at TEXT NOT NULL, extents TEXT NOT NULL,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent_on_demand (day TEXT PRIMARY KEY, wire INTEGER NOT NULL) WITHOUT ROWID;
 """
-"""Lines as they were signed, to be passed on, of a drop without an etag; bytes that came as somebody looked.
-
-Earlier versions leave all of it alone.
+"""`told` has lines as they were signed, to be passed on, that of a drop without an etag; `looked` bytes
+that came as somebody looked.
 """
 State = Literal["coming", "whole", "faulty"]
 SPEED: Final = "speed"
@@ -110,6 +100,10 @@ class Kept:
     def here(self) -> tuple[Layer, ...]:
         """Layers that are here."""
         return LAYERS if self.state == "whole" else self.layers
+
+    def here_of(self, size: int) -> Extents:
+        """Bytes that are on the disk, of an archive of so many."""
+        return Extents([(0, size)]) if self.state == "whole" else self.received
 
     @property
     def is_seen(self) -> bool:
@@ -166,37 +160,41 @@ class Journal:
     """The journal of a relay.
 
     Args:
-        path: Of its file, which is made where it is missing.
-        writable: False for those that only look.
+        path: Of its file.
+        create: Whether it is made where it is missing.
 
     Raises:
         ComeoError: If it cannot be opened, or is not one.
     """
 
-    def __init__(self, path: Path, *, writable: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         self._name = path.name
-        if not writable and not path.exists():
+        if not create and not path.exists():
             raise ComeoError(f"{path} does not exist: nothing has been fetched yet; use comeo relay run")
         try:
-            mode = "rwc" if writable else "rw"  # a reader of a write-ahead log has to write, too
+            mode = "rwc" if create else "rw"  # a reader of a write-ahead log has to write, too
             self._connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, timeout=10.0)
             self._connection.isolation_level = None
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
             self._prepare()
-            if writable:
-                self._connection.executescript(_LATER)
         except sqlite3.Error as error:
-            raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
+            raise ComeoError(
+                f"{path} cannot be opened as the journal of a relay: {error}; where it is damaged, "
+                "remove it, and run the relay: whole archives that are here are not fetched again"
+            ) from error
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == _VERSION:
-            return
-        if version not in (0, 1):
-            raise ComeoError(f"{self._name} is of version {version}, which this program does not know")
-        changes = _FROM_1 if version else _SCHEMA
-        self._connection.executescript(f"BEGIN IMMEDIATE;{changes}PRAGMA user_version = {_VERSION};COMMIT;")
+        if not version:
+            made = f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;"
+            self._connection.executescript(made)
+        elif version != _VERSION:
+            self._connection.close()
+            raise ComeoError(
+                f"{self._name} is of another version of this program ({version}, not {_VERSION}); use that "
+                "one, or move the folder of the relay away to begin anew"
+            )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -267,7 +265,7 @@ class Journal:
 
     def get(self, key: Key) -> Kept | None:
         """A version of a scene."""
-        found = self._scenes("WHERE collection = ? AND id = ? AND etag = ?", key)
+        found = self._scenes(f"WHERE {_KEY}", key)
         return next(found, None)
 
     def versions(self, collection: str, item: str) -> list[Kept]:
@@ -291,15 +289,15 @@ class Journal:
         return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
 
     def doubt(self, origin: str) -> None:
-        """Let all scenes of an origin wait to be named by a new epoch."""
+        """Let all scenes of an origin wait to be named by a new epoch, which numbers its lines anew."""
         with self.writing():
-            self._connection.execute("UPDATE scene SET confirmed = 0 WHERE origin = ?", (origin,))
+            self._connection.execute("UPDATE scene SET confirmed = 0, seq = 0 WHERE origin = ?", (origin,))
 
     def remove(self, key: Key) -> None:
         """Forget a scene."""
         with self.writing():
-            self._connection.execute("DELETE FROM scene WHERE collection = ? AND id = ? AND etag = ?", key)
-            self._connection.execute("DELETE FROM told WHERE collection = ? AND id = ? AND etag = ?", key)
+            self._connection.execute(f"DELETE FROM scene WHERE {_KEY}", key)  # noqa: S608
+            self._connection.execute(f"DELETE FROM told WHERE {_KEY}", key)  # noqa: S608
             self.forget_looked(key)
 
     def keep_line(self, key: Key, document: str) -> None:
@@ -318,9 +316,8 @@ class Journal:
 
     def line_of(self, key: Key) -> str | None:
         """What was told of a scene: see `keep_line`."""
-        row = self._connection.execute(
-            "SELECT document FROM told WHERE collection = ? AND id = ? AND etag = ?", key
-        ).fetchone()
+        query = f"SELECT document FROM told WHERE {_KEY}"  # noqa: S608
+        row = self._connection.execute(query, key).fetchone()
         return None if row is None else str(row[0])
 
     def received(self, kept: Kept, received: Extents, spent: Spent) -> Kept:
@@ -328,7 +325,7 @@ class Journal:
         after = replace(kept, received=received)
         with self.writing():
             self._connection.execute(
-                "UPDATE scene SET received = ? WHERE collection = ? AND id = ? AND etag = ?",
+                f"UPDATE scene SET received = ? WHERE {_KEY}",  # noqa: S608
                 (json.dumps(list(received)), *kept.key),
             )
             self.spend(*spent)
@@ -358,16 +355,13 @@ class Journal:
 
     def spent_on_demand(self) -> dict[date, int]:
         """Bytes on the wire of each local day that came as somebody looked."""
-        known = self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spent_on_demand'")
-        if known.fetchone() is None:  # no later version has run this relay yet
-            return {}
         rows = self._connection.execute("SELECT day, wire FROM spent_on_demand ORDER BY day")
         return {date.fromisoformat(day): wire for day, wire in rows}
 
     def look(self, key: Key, extents: Extents, at: datetime) -> None:
         """Remember that bytes of a scene come as somebody looks at it."""
         with self.writing():
-            known = next((each.extents for each in self._looked("WHERE " + _KEY, key)), NOTHING)
+            known = next((each.extents for each in self._looked(f"WHERE {_KEY}", key)), NOTHING)
             row = (*key, at.isoformat(), json.dumps(list(known.union(extents))))
             self._connection.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?, ?)", row)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.extents import Extents
@@ -15,7 +13,7 @@ from comeo.archive.stores.sparse import SparseWriter
 from comeo.errors import ReplacedError
 from comeo.view.missing import MissingBlock
 from tileserver.relay.keeping.bringing import Bringer
-from tileserver.relay.keeping.checking import damaged, unprotected
+from tileserver.relay.keeping.checking import damaged, scene_of, unprotected
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, now_utc
 from tileserver.relay.keeping.offering import offer_in, put_in
@@ -26,7 +24,6 @@ from tileserver.relay.plan.offers import Offer, Wish
 
 MOST_TRIES: Final = 3
 """What is wrong is asked for again twice."""
-_PIECE: Final = 1 << 20
 _SMALL: Final = 1 << 13
 """Bytes of overviews that come with the head: a request of their own would cost as much again."""
 
@@ -95,6 +92,8 @@ class Layering:
         writer = self._writer(kept, wish.offer.size)
         try:
             kept, extents = self._fetch(bringer, writer, kept, wanted)
+            if "head" not in kept.layers:
+                self._check_scene(writer, kept)
             if kept.received.covers(0, wish.offer.size):
                 writer.complete()
                 kept = replace(kept, state="whole", layers=LAYERS, published=wish.offer.size, problem=None)
@@ -143,8 +142,14 @@ class Layering:
         self._journal.put(kept)
         return kept
 
+    def _check_scene(self, writer: SparseWriter, kept: Kept) -> None:
+        """Refuse an archive of another scene than its line tells of: it would be served as that one."""
+        collection, item = scene_of(writer.path, kept)
+        if (collection, item) != kept.key[:2]:
+            raise FaultyError(f"its archive says that it is {item} of {collection}")
+
     def _writer(self, kept: Kept, size: int) -> SparseWriter:
-        part = self._folder.part(kept.key.collection, kept.key.id, aside=kept.aside)
+        part = self._folder.part_of(kept)
         try:
             return SparseWriter.create(part, size, kept.key.etag)
         except ReplacedError:  # what a version left that is no longer wanted
@@ -167,7 +172,7 @@ class Layering:
                     kept, line.href, writer, extents, alerts=wanted.alerts, on_demand=wanted.on_demand
                 )
                 bad, sound = damaged(writer.path, kept, wanted.offer, extents), True
-            elif kept.received.covers(0, line.bytes) and not is_right(writer.path, line.sha256):
+            elif kept.received.covers(0, line.bytes) and LocalFile(writer.path).sha256() != line.sha256:
                 extents = Extents([(0, line.bytes)])
                 bad = unprotected(writer.path, kept) if tries == 0 else extents
             else:
@@ -208,12 +213,3 @@ class Layering:
         if all(is_as_good(kept, each, wish.layers) for each in older):
             return swap(self._journal, self._folder, kept)
         return kept
-
-
-def is_right(path: Path, sha256: str) -> bool:
-    """Whether a file that is all here is the one that was signed."""
-    file = LocalFile(path)
-    digest = hashlib.sha256()
-    for offset in range(0, file.size, _PIECE):
-        digest.update(file.read(offset, min(_PIECE, file.size - offset)))
-    return digest.hexdigest() == sha256

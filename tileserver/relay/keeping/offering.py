@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tileserver.relay.feed.lines import PutLine
-from tileserver.relay.plan.areas import CELLS
 from tileserver.relay.plan.offers import Key, Offer
 
 
@@ -22,7 +18,7 @@ def offer_of(line: PutLine) -> Offer:
         line.t,
         line.bbox,
         line.cloud,
-        _cells(line.clear_cells),
+        line.clear_cells,
         line.bytes,
         line.coarse,
         line.tail,
@@ -38,10 +34,3 @@ def put_in(text: str) -> PutLine:
 def offer_in(text: str) -> Offer:
     """What plans need of a line that the journal has."""
     return offer_of(put_in(text))
-
-
-def _cells(bits: int | None) -> NDArray[np.bool_] | None:
-    if bits is None:
-        return None
-    data = np.frombuffer(bits.to_bytes(CELLS * CELLS // 8, "big"), np.uint8)
-    return np.unpackbits(data).reshape(CELLS, CELLS).astype(bool)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import shapely
-
 from comeo.archive import Archive, Level
 from comeo.archive.ranges import pieces_of, with_finer
 from comeo.archive.references import Place
@@ -15,7 +13,7 @@ from comeo.view.missing import MissingBlock
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Kept
 from tileserver.relay.keeping.received import open_received
-from tileserver.relay.plan.areas import box_of
+from tileserver.relay.plan.areas import parts_shown
 from tileserver.relay.plan.offers import Wish
 
 
@@ -34,12 +32,10 @@ def area_extents(folder: Folder, kept: Kept, wish: Wish) -> Extents:
     """
     offer = wish.offer
     head = Extents([(offer.tail, offer.size)])
-    collection, item, etag = kept.key
-    name = folder.whole if kept.state == "whole" else folder.part
-    here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
+    here = kept.here_of(offer.size)
     if not here.covers(offer.tail, offer.size):
         return head
-    with open_received(name(collection, item, aside=kept.aside), here, etag) as archive:
+    with open_received(folder.file_of(kept), here, kept.key.etag) as archive:
         ranges = pieces_of(archive)
         groups = groups_of(archive, wish.bands)
         boxes = [*boxes_of(wish)]
@@ -65,9 +61,7 @@ def block_extents(folder: Folder, kept: Kept, blocks: Iterable[MissingBlock]) ->
     Raises:
         ArchiveError: If the head or an index is damaged.
     """
-    collection, item, etag = kept.key
-    part = folder.part(collection, item, aside=kept.aside)
-    with open_received(part, kept.received, etag) as archive:
+    with open_received(folder.part_of(kept), kept.received, kept.key.etag) as archive:
         ranges = pieces_of(archive)
         wanted = with_finer((level, [place]) for level, place in _places(archive, blocks))
         found = ranges.indexes_at(wanted)
@@ -92,13 +86,11 @@ def groups_of(archive: Archive, bands: frozenset[str]) -> list[str] | None:
 
 
 def boxes_of(wish: Wish) -> Iterator[Bounds | None]:
-    """Boxes in degrees around each part of the areas that a scene may show; None: everywhere."""
-    footprint = box_of(wish.offer.bbox)
+    """Boxes in degrees around the parts of the areas that a scene may show; None: everywhere."""
     for area in wish.areas:
         if area is None:
             yield None
             continue
-        for part in shapely.get_parts(area):
-            if part.intersects(footprint):
-                west, south, east, north = part.bounds
-                yield west, south, east, north
+        for piece in parts_shown(area, wish.offer.bbox):
+            west, south, east, north = piece.bounds
+            yield west, south, east, north

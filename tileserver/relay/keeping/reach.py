@@ -100,6 +100,11 @@ class Reaching:
         self._beat = Beat(at=now, doing=doing, until=until)
         self._journal.set_fact(_DOING, self._beat.model_dump_json())
 
+    def ends(self) -> None:
+        """Say that the runner does nothing any more."""
+        self._beat = None
+        self._journal.forget_fact(_DOING)
+
     def _before(self, url: str) -> Reach | None:
         return self._known.get(url) or reach_of(self._journal, url)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from comeo.archive.stores.extents import Extents
-from comeo.archive.stores.parts import read_map
+from comeo.archive.stores.parts import MAP_SUFFIX, PART_SUFFIX, read_map
 from comeo.archive.stores.sparse import SparseWriter
 from comeo.errors import ArchiveError
-from tileserver.relay.keeping.folder import MAP, PART, Folder
+from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.retention import settle_faded
@@ -35,25 +35,19 @@ def reconcile(journal: Journal, folder: Folder, note: Callable[[str], None]) -> 
             journal.put(found)
         if found.keeps is not None and found.layers:
             settle_faded(folder, found)
-    known = {
-        folder.part(each.key.collection, each.key.id, aside=each.aside)
-        for each in journal.scenes()
-        if each.state != "whole"
-    }
-    for part in [*folder.archives.glob(f"*/*{PART}"), *folder.aside.glob(f"*/*{PART}")]:
+    known = {folder.part_of(each) for each in journal.scenes() if each.state != "whole"}
+    for part in [*folder.archives.glob(f"*/*{PART_SUFFIX}"), *folder.aside.glob(f"*/*{PART_SUFFIX}")]:
         if part not in known:
             SparseWriter.discard(part)
-    for path in [*folder.archives.glob(f"*/*{MAP}"), *folder.aside.glob(f"*/*{MAP}")]:
-        part = path.with_name(path.name.removesuffix(MAP) + PART)
-        if not part.exists():
+    maps = f"*/*{PART_SUFFIX}{MAP_SUFFIX}"
+    for path in [*folder.archives.glob(maps), *folder.aside.glob(maps)]:
+        if not path.with_name(path.name.removesuffix(MAP_SUFFIX)).exists():
             path.unlink(missing_ok=True)
 
 
 def _as_on_disk(folder: Folder, kept: Kept, note: Callable[[str], None]) -> Kept:
     """A scene as its files are."""
-    collection, item, etag = kept.key
-    whole = folder.whole(collection, item, aside=kept.aside)
-    part = folder.part(collection, item, aside=kept.aside)
+    whole, part = folder.whole_of(kept), folder.part_of(kept)
     size = offer_in(kept.line).size
     if kept.state == "whole":
         if whole.exists() and whole.stat().st_size == size:
@@ -65,7 +59,7 @@ def _as_on_disk(folder: Folder, kept: Kept, note: Callable[[str], None]) -> Kept
         return replace(kept, state="whole")  # it was renamed, and the journal not told
     if not kept.received.total:
         return kept
-    if _is_part_of(part, size, etag) or (kept.keeps is not None and whole.exists()):
+    if _is_part_of(part, size, kept.key.etag) or (kept.keeps is not None and whole.exists()):
         return kept
     note(f"{part.name} is no longer there; it is fetched again")
     return _nothing(kept)

@@ -176,8 +176,7 @@ def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, left: Collect
     """
     offer, layers = wish.offer, tuple(layer for layer in kept.here if layer in left)
     keep = _layers_of(folder, replace(kept, layers=layers), wish)
-    received = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
-    keep = keep.common(received)
+    keep = keep.common(kept.here_of(offer.size))
     after = replace(
         kept, state="coming", received=keep, published=keep.total, layers=layers, keeps=in_order(left)
     )
@@ -206,8 +205,7 @@ def let_go(journal: Journal, folder: Folder, kept: Kept, wish: Wish | None, exte
     if kept.state == "coming" and wish is not None:
         keep = kept.received.without(extents)
         keep = keep.union(kept.received.common(_layers_of(folder, kept, wish)))
-        part = folder.part(kept.key.collection, kept.key.id, aside=kept.aside)
-        writer = SparseWriter.create(part, wish.offer.size, kept.key.etag)
+        writer = SparseWriter.create(folder.part_of(kept), wish.offer.size, kept.key.etag)
         try:
             journal.put(replace(kept, received=keep, published=writer.published.common(keep).total))
             writer.punch(keep, kept.layers)
@@ -234,13 +232,11 @@ def settle_faded(folder: Folder, kept: Kept, published: Extents | None = None) -
     Raises:
         ArchiveError: If they cannot be read or written.
     """
-    collection, item, etag = kept.key
-    whole = folder.whole(collection, item, aside=kept.aside)
-    part = folder.part(collection, item, aside=kept.aside)
+    whole, part = folder.whole_of(kept), folder.part_of(kept)
     if whole.exists():
-        writer = SparseWriter.fade(whole, kept.received, kept.layers, etag)
+        writer = SparseWriter.fade(whole, kept.received, kept.layers, kept.key.etag)
     elif part.exists():
-        writer = SparseWriter.create(part, part.stat().st_size, etag)
+        writer = SparseWriter.create(part, part.stat().st_size, kept.key.etag)
     else:
         return
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from comeo.errors import ComeoError
@@ -18,6 +18,8 @@ from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import SPEED, Journal, Kept, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
 from tileserver.relay.keeping.models import Models
+from tileserver.relay.keeping.notices import Notices
+from tileserver.relay.keeping.putting_off import PUT_OFF_SECONDS, PutOff
 from tileserver.relay.keeping.reach import Doing, Fault, Reaching
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
@@ -27,7 +29,6 @@ from tileserver.relay.plan.definition import Layer
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Waiting
 
-_log = logging.getLogger("comeo")
 POLL_SECONDS: Final = 60.0
 """Between two looks at a feed while scenes come."""
 LONG_POLL_SECONDS: Final = 240.0
@@ -44,21 +45,7 @@ DISTRUST_SECONDS: Final = 3600.0
 """Until an origin whose feed must not be believed is looked at again."""
 _TELLING_BYTES: Final = 1 << 15
 """A piece of fewer tells nothing of the line's speed."""
-_NO_ROOM: Final = timedelta(minutes=1)
-_PUT_OFF: Final = timedelta(minutes=5)
-
-
-@dataclass(slots=True)
-class Told:
-    """What a runner tells people.
-
-    Attributes:
-        line: Called with what it is doing, often.
-        note: Called with what is worth a line in the log.
-    """
-
-    line: Callable[[str], None] = lambda _: None
-    note: Callable[[str], None] = field(default=_log.info)
+_NO_ROOM_SECONDS: Final = 60.0
 
 
 class Runner:
@@ -69,9 +56,10 @@ class Runner:
         folder: Its files.
         sources: Origins, the first one first.
         intake: Applies lines.
+        layering: Brings layers.
         retention: Lets scenes fade.
         gate: Of the link.
-        told: Where it tells what it does.
+        notices: Where it tells what it does.
         clock: Time in UTC.
         ticks: Seconds that only grow.
         sleep: Waits.
@@ -88,7 +76,7 @@ class Runner:
         layering: Layering,
         retention: Retention,
         gate: Gate,
-        told: Told,
+        notices: Notices,
         clock: Callable[[], datetime] = now_utc,
         ticks: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -98,14 +86,14 @@ class Runner:
         self._journal, self._folder, self._gate = journal, folder, gate
         self._sources = sources
         self._intake, self._layering, self._retention = intake, layering, retention
-        self._told = told
+        self._notices = notices
         self._clock, self._ticks, self._sleep = clock, ticks, sleep
-        self._put_off: dict[Key, datetime] = {}
+        self._put_off = PutOff(ticks)
         self._house_at = float("-inf")
         self._paused_until: datetime | None = None
         self._paused_for = ""
         self._paused_as: Doing = "closed"
-        self._halted_until: datetime | None = None
+        self._halted_until = float("-inf")
         self._reaching = Reaching(journal)
         self._demand, self._models = demand, models
         self._models_at = float("-inf")
@@ -118,11 +106,17 @@ class Runner:
         Raises:
             ComeoError: If the disk refuses.
         """
-        reconcile(self._journal, self._folder, self._told.note)
+        reconcile(self._journal, self._folder, self._notices.note)
         for kept in [each for each in self._journal.scenes() if each.aside]:  # a kill came before the swap
             wish = wish_for(kept, self._intake.subscribers, self._clock())
             if wish is not None:
                 self._layering.swapped(kept, wish)
+        try:
+            self._work(once=once)
+        finally:
+            self._reaching.ends()
+
+    def _work(self, *, once: bool) -> None:
         while True:
             self._keep_house()
             self._poll()
@@ -133,10 +127,14 @@ class Runner:
                 self._show(*sought)
             elif found is not None:
                 self._bring(*found)
-            elif once:
+            elif once and not self._may_come():
                 return
             else:
                 self._idle()
+
+    def _may_come(self) -> bool:
+        """Whether an origin that refused one archive may soon be asked for others."""
+        return self._paused_until is None and any(each.refuses(self._ticks()) for each in self._sources)
 
     def _poll(self, wait: float = 0.0) -> None:
         """Read the feeds that are due."""
@@ -146,7 +144,10 @@ class Runner:
                 continue
             known = source.uuid
             try:
-                changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
+                changed = source.poll(
+                    self._journal, self._intake, self._clock(), self._ticks(), wait,
+                    partial(self._may_read_on, source),
+                )  # fmt: skip
                 source.polled_at = self._ticks()  # it may have waited: what is here now comes first
             except FeedError as error:
                 self._distrust(source, error)
@@ -155,14 +156,25 @@ class Runner:
                 self._failed(source, error)
                 continue
             finally:
-                self._journal.spend(self._gate.day, source.bringer.settle())
+                self._settle(source)
             self._heard(source)
+            if source.suspect is not None:
+                self._later(source, source.suspect, f"nothing comes of {source.suspect.id}")
+                source.suspect = None
             if known is None:  # now it can be told which scenes are of this origin
                 changed = [kept.key for kept in self._journal.scenes()]
             for key in changed:
                 self._arrange(key)
             if changed:
                 self._models_at = float("-inf")
+
+    def _may_read_on(self, source: Source) -> bool:
+        self._settle(source)
+        return self._may(alerts=True)
+
+    def _settle(self, source: Source) -> None:
+        """Count what a feed has cost so far."""
+        self._journal.spend(self._gate.day, source.bringer.settle())
 
     def _bring_models(self) -> None:
         """Bring models that scenes need, where that is allowed: without one none of their pixels is seen."""
@@ -181,16 +193,15 @@ class Runner:
                 self._failed(source, error)
                 self._models_at = source.ready_at
             except OSError as error:
-                self._told.note(f"models cannot be written: {error.strerror}")
+                self._notices.note(f"models cannot be written: {error.strerror}")
 
     def _next(self) -> tuple[Source, Waiting] | None:
         """The piece that is worth most, of origins that are there."""
         now = self._clock()
-        for key in [key for key, until in self._put_off.items() if until <= now]:
-            del self._put_off[key]
+        for key in self._put_off.over():
             self._arrange(key)
-        if self._halted_until is not None and now < self._halted_until:
-            self._paused_until = self._halted_until
+        if self._ticks() < self._halted_until:
+            self._paused_until = now + timedelta(seconds=self._halted_until - self._ticks())
             self._paused_for, self._paused_as = "the disk is full", "disk"
             return None
         plain, alerts = self._may(alerts=False), self._may(alerts=True)
@@ -221,7 +232,7 @@ class Runner:
         if self._demand is None:
             return None
         ready = [each for each in self._sources if each.uuid is not None and self._ticks() >= each.ready_at]
-        sought = self._demand.first({each.uuid for each in ready if each.uuid is not None})
+        sought = self._demand.first({each.uuid for each in ready if each.uuid is not None}, self._put_off)
         source = next(
             (each for each in ready if sought is not None and each.uuid == sought.kept.origin), None
         )
@@ -230,7 +241,7 @@ class Runner:
     def _show(self, demand: Demand, source: Source, sought: Sought) -> None:
         """Bring what somebody looks at, as far as it comes."""
         key = sought.kept.key
-        self._told.line(f"{key.id}: {len(sought.blocks)} blocks that were looked at")
+        self._notices.line(f"{key.id}: {len(sought.blocks)} blocks that were looked at")
         self._reaching.does("fetching", self._clock())
         before = self._measured(source)
         try:
@@ -243,12 +254,14 @@ class Runner:
         except FaultyError as error:
             self._faulty(source, sought.kept, error)
         except UpstreamError as error:
-            self._failed(source, error)
+            self._failed(source, error, key)
+            if not isinstance(error, UnreachableError):
+                demand.forget(sought)
         except ComeoError as error:
             demand.forget(sought)
-            self._told.note(f"{key.id}: {error}")
+            self._notices.note(f"{key.id}: {error}")
         else:
-            self._heard(source)
+            self._came(source, key)
         finally:
             self._arrange(key)
             self._measure(source, before)
@@ -261,8 +274,8 @@ class Runner:
             for faded in self._retention.make_room(sum(scene.missing[layer] for layer in layers)):
                 self._arrange(faded)
         except NoRoomError as error:
-            self._told.note(str(error))
-            self._halted_until = self._clock() + _NO_ROOM
+            self._notices.note(str(error))
+            self._halted_until = self._ticks() + _NO_ROOM_SECONDS
             return
         kept = self._journal.get(key)
         now = None if kept is None else waiting_of(kept, self._intake.subscribers, self._clock())
@@ -271,7 +284,7 @@ class Runner:
         ):  # it has faded itself, or is wanted no more
             self._arrange(key)
             return
-        self._told.line(f"{key.id}: {' and '.join(layers)}")
+        self._notices.line(f"{key.id}: {' and '.join(layers)}")
         self._reaching.does("fetching", self._clock())
         before = self._measured(source)
         try:
@@ -284,15 +297,15 @@ class Runner:
         except FaultyError as error:
             self._faulty(source, kept, error)
         except UpstreamError as error:
-            self._failed(source, error)
+            self._failed(source, error, key)
             self._arrange(key)
         except ComeoError as error:  # of this scene's file, or of a full disk
             self._later(source, key, str(error))
         else:
-            self._heard(source)
+            self._came(source, key)
             for layer in layers:
                 if layer in after.here:
-                    self._told.note(f"{key.id}: {layer} is here")
+                    self._notices.note(f"{key.id}: {layer} is here")
                     source.order.came(scene, layer, self._clock())
             self._arrange(key)
         finally:
@@ -327,39 +340,50 @@ class Runner:
         """Mark a scene that is not what its line says."""
         key = kept.key
         self._journal.put(replace(self._journal.get(key) or kept, state="faulty", problem=str(error)))
-        self._told.note(f"{key.id}: {error}; it is not asked for again")
+        self._notices.note(f"{key.id}: {error}; it is not asked for again")
         source.order.remove(key)
 
     def _later(self, source: Source, key: Key, why: str) -> None:
-        self._told.note(f"{why}; it is tried again in {_PUT_OFF.seconds // 60} minutes")
+        self._notices.note(f"{why}; it is tried again in {PUT_OFF_SECONDS / 60:.0f} minutes")
         source.order.remove(key)
-        self._put_off[key] = self._clock() + _PUT_OFF
+        self._put_off.add(key)
 
-    def _failed(self, source: Source, error: UpstreamError) -> None:
-        """Leave an origin alone for a while."""
+    def _failed(self, source: Source, error: UpstreamError, key: Key | None = None) -> None:
+        """Leave an origin alone for a while; and a scene that was refused for longer: others may not be.
+
+        Where nothing has come of a scene in many tries, the feed tells whether that is the line's fault.
+        """
         refused = not isinstance(error, UnreachableError)
+        kept = None if key is None or refused else self._journal.get(key)
+        if refused and key is not None:
+            self._put_off.add(key)
+        elif kept is not None and self._put_off.in_vain(kept):
+            source.suspect, source.polled_at = key, float("-inf")
         self._lost(source, "refused" if refused else "unreachable")
         seconds = source.backoff.wait(refused=refused)
         if source.backoff.failed == 1:
-            self._told.note(f"{source.name}: {error}")
+            self._notices.note(f"{source.name}: {error}")
         source.ready_at = self._ticks() + seconds
 
     def _distrust(self, source: Source, error: FeedError) -> None:
         """Take nothing more from an origin until a person has looked, which may be done meanwhile."""
-        self._told.note(f"{source.name}: {error}; nothing more is taken from it")
+        self._notices.note(f"{source.name}: {error}; nothing more is taken from it")
         self._lost(source, "distrusted")
-        if source.uuid is not None and (known := self._journal.origin(source.uuid)) is not None:
+        known = None if source.uuid is None or source.copy else self._journal.origin(source.uuid)
+        if source.uuid is not None and known is not None:
             self._journal.set_origin(source.uuid, replace(known, problem=str(error)))
         source.ready_at = self._ticks() + DISTRUST_SECONDS
 
+    def _came(self, source: Source, key: Key) -> None:
+        self._put_off.came(key)
+        self._heard(source)
+
     def _heard(self, source: Source) -> None:
         source.backoff.worked()
-        if not source.copy:
-            self._reaching.up(source.name, source.uuid, source.title, self._clock())
+        self._reaching.up(source.name, source.uuid, source.title, self._clock())
 
     def _lost(self, source: Source, fault: Fault) -> None:
-        if not source.copy:
-            self._reaching.down(source.name, fault, self._clock())
+        self._reaching.down(source.name, fault, self._clock())
 
     def _arrange(self, key: Key) -> None:
         """Put a scene into the order of its origin as it is now."""
@@ -388,18 +412,18 @@ class Runner:
     def _idle(self) -> None:
         """Wait for a line of a feed, for a line that is down, or for the link to open."""
         if self._paused_until is not None:
-            self._told.line(f"{self._paused_for} until {self._paused_until:%Y-%m-%d %H:%M} UTC")
+            self._notices.line(f"{self._paused_for} until {self._paused_until:%Y-%m-%d %H:%M} UTC")
             self._reaching.does(self._paused_as, self._clock(), self._paused_until)
             self._sleep(min(60.0, max(0.1, (self._paused_until - self._clock()).total_seconds())))
             return
         ready = [source for source in self._sources if source.ready_at <= self._ticks()]
         if not ready:
             soonest = min(source.ready_at for source in self._sources)
-            self._told.line("the line is down")
+            self._notices.line("the line is down")
             self._reaching.does("down", self._clock())
             self._sleep(max(0.05, soonest - self._ticks()))
             return
-        self._told.line("all is here")
+        self._notices.line("all is here")
         self._reaching.does("waiting", self._clock())
         if len(self._sources) > 1:  # none is to wait for another
             self._sleep(1.0)

@@ -15,10 +15,9 @@ from cachetools import TTLCache
 from comeo.view.missing import MissingBlock
 from tileserver.relay.feed.log import Scene
 from tileserver.relay.feed.passing import Passed
-from tileserver.relay.keeping.assembly import Defined, defined, folder_of
+from tileserver.relay.keeping.assembly import Defined, defined, folder_of, sites_of
 from tileserver.relay.keeping.journal import Journal, now_utc
 from tileserver.relay.keeping.looks import MOST, Looks, LooksError
-from tileserver.relay.plan.areas import Sites, no_sites
 from tileserver.relay.plan.definition import read_definition
 from tileserver.relay.plan.offers import Key
 from tileserver.settings import Settings
@@ -37,15 +36,7 @@ def relay_of(settings: Settings) -> Defined:
         ComeoError: If its definition cannot be read.
     """
     assert settings.relay_definition is not None  # noqa: S101 - who asks has looked
-    return defined(settings.relay_definition, _sites(settings))
-
-
-def _sites(settings: Settings) -> Sites:
-    if settings.database is None:
-        return no_sites
-    from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
-
-    return sites_in(settings.database)
+    return defined(settings.relay_definition, sites_of(settings.database))
 
 
 class Watching:
@@ -105,7 +96,7 @@ class ToldLines:
         """
         if not self._path.exists():
             return None
-        journal = Journal(self._path, writable=False)
+        journal = Journal(self._path, create=False)
         try:
             text = journal.line_of(Key(*scene, etag))
         except sqlite3.Error as error:

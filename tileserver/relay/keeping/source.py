@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from tileserver.relay.errors import RewoundError, UnreachableError
+from tileserver.relay.errors import NewEpochError, RewoundError, UnreachableError
 from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
@@ -22,6 +23,8 @@ from tileserver.relay.upstream.base import Upstream
 _log = logging.getLogger("comeo")
 _BATCH: Final = 200
 """Lines of a transaction."""
+_MOST_REFUSED: Final = 6
+"""Times in a row until it is left alone: two minutes."""
 INDEX_SECONDS: Final = 6 * 3600.0
 """Between two looks at the index, while lines come."""
 
@@ -42,6 +45,7 @@ class Source:
         title: Its name for people, likewise.
         ready_at: When it may be asked again, by a clock that only grows.
         polled_at: When its feed was read last.
+        suspect: A scene of which nothing comes, until the feed has told whether anything does.
     """
 
     def __init__(
@@ -63,13 +67,24 @@ class Source:
         self.title = ""
         self.ready_at = 0.0
         self.polled_at = float("-inf")
+        self.suspect: Key | None = None
         self._index_at = float("-inf")
         self.copy, self.models = copy, models
         self._index: Index | None = None
         self._last = 0
 
+    def refuses(self, clock: float) -> bool:
+        """Whether it refused an archive just now, and may soon be asked for others."""
+        return clock < self.ready_at and 0 < self.backoff.refused <= _MOST_REFUSED and len(self.order) > 0
+
     def poll(
-        self, journal: Journal, intake: Intake, now: datetime, clock: float, wait: float = 0.0
+        self,
+        journal: Journal,
+        intake: Intake,
+        now: datetime,
+        clock: float,
+        wait: float = 0.0,
+        may: Callable[[], bool] = lambda: True,
     ) -> list[Key]:
         """Read what is new in its feed; scenes that changed.
 
@@ -79,6 +94,7 @@ class Source:
             now: Time.
             clock: The same by a clock that only grows.
             wait: Seconds that the origin may take until there is something.
+            may: Whether to go on, asked now and then: a feed may be long, and the link have its limits.
 
         Raises:
             FeedError: If the feed says what must not be believed.
@@ -95,10 +111,19 @@ class Source:
         after = 0 if known is None else known.cursor
         if self.copy:
             after = min(after, self._last)
-        for batch in _batched(self.upstream.lines(after, wait), _BATCH):
-            changed += intake.take(self._index, batch, now)
+        try:
+            for batch in _batched(self.upstream.lines(after, wait), _BATCH):
+                changed += intake.take(self._index, batch, now)
+                if not may():
+                    return changed
+        except NewEpochError:
+            self._index_at = float("-inf")  # the next look compares the new list from its first line
+            raise
         if compares and self._index.whole:
             changed += intake.settle(self.uuid, now)
+        known = journal.origin(self.uuid)
+        if known is not None and known.problem is not None and not self.copy:  # somebody has seen to it
+            journal.set_origin(self.uuid, replace(known, problem=None))
         return changed
 
     def has(self, kept: Kept) -> bool:

@@ -16,7 +16,7 @@ from tileserver.relay.keeping.models import missing
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.reach import ALIVE, Fault, beat_of, reach_of
 from tileserver.relay.plan.definition import DAYS, Link, Window
-from tileserver.relay.plan.forecast import HORIZON, Coming, affordable, forecast
+from tileserver.relay.plan.forecast import HORIZON, Coming, forecast
 from tileserver.relay.plan.windows import link_at, local_day
 
 _ASSUMED: Final = 125_000.0
@@ -208,7 +208,7 @@ def _wanted(relay: Defined, journal: Journal, now: datetime) -> dict[str, Any]:
         waiting = Looks(relay.folder.looks).waiting(now)
     except LooksError:
         waiting = None
-    left = affordable(budget_of(link, journal), now, link, alerts=False, on_demand=True)
+    left = budget_of(link, journal).affordable(now, alerts=False, on_demand=True)
     return {
         "places": None if waiting is None else waiting.places,
         "bytes": None if waiting is None else waiting.bytes,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import LocalFile
 from comeo.errors import ComeoError
 from tileserver.relay.keeping.checking import damaged
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import NOTHING, Journal, Kept
-from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import offer_of, put_in
 from tileserver.relay.keeping.retention import settle_faded
 from tileserver.relay.plan.definition import Layer
@@ -55,14 +55,11 @@ def verify(journal: Journal, folder: Folder, *, mend: bool) -> Iterator[Found]:
 def _bad(folder: Folder, kept: Kept) -> Extents:
     line = put_in(kept.line)
     everything = Extents([(0, line.bytes)])
-    collection, item, _ = kept.key
-    name = folder.whole if kept.state == "whole" else folder.part
-    path = name(collection, item, aside=kept.aside)
-    here = everything if kept.state == "whole" else kept.received
+    path, here = folder.file_of(kept), kept.here_of(line.bytes)
     try:
         if path.stat().st_size != line.bytes:
             return everything
-        if kept.state == "whole" and is_right(path, line.sha256):
+        if kept.state == "whole" and LocalFile(path).sha256() == line.sha256:
             return NOTHING
         found = damaged(path, replace(kept, received=here), offer_of(line), here)
     except OSError:
@@ -73,8 +70,7 @@ def _bad(folder: Folder, kept: Kept) -> Extents:
 def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
     """Have bytes fetched again: the journal forgets them, and readers see the layers before them alone."""
     offer = offer_of(put_in(kept.line))
-    here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
-    keep = here.without(bad)
+    keep = kept.here_of(offer.size).without(bad)
     layers: tuple[Layer, ...] = ()
     published = NOTHING
     for layer, start in (("head", offer.tail), ("coarse", offer.coarse)):
@@ -85,10 +81,10 @@ def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
     )
     journal.put(after)
     if not layers:
-        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        folder.remove(kept)
         return
     try:
         settle_faded(folder, after, published)
     except ComeoError:
-        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        folder.remove(kept)
         journal.put(replace(after, received=NOTHING, layers=(), published=0))

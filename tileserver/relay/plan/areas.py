@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from shapely.geometry import GeometryCollection, box
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import ComeoError
+from tileserver.countries.borders import area_of_countries
+from tileserver.countries.codes import is_countries
 from tileserver.relay.plan.definition import Box, Subscription
 from tileserver.render.geojson import geometry_of
 
@@ -51,15 +53,23 @@ def area_of(subscription: Subscription, folder: Path, sites: Sites = no_sites) -
         sites: Finds geoservices.
 
     Raises:
-        ComeoError: If the file or the geoservice cannot be read.
+        ComeoError: If the file, the borders or the geoservice cannot be read.
     """
     area = subscription.area
     if area is None:
         return None
+    found = _read(area, folder, sites)
+    shapely.prepare(found)  # each scene of a feed is compared with it
+    return found
+
+
+def _read(area: str | Box, folder: Path, sites: Sites) -> BaseGeometry:
     if not isinstance(area, str):
         return box_of(area)
     if area.startswith("sites:"):
         return sites(area.removeprefix("sites:"))
+    if is_countries(area):
+        return area_of_countries(area)
     return _file(folder / area)
 
 
@@ -94,10 +104,38 @@ def cells_of(bbox: Sequence[float], area: BaseGeometry | None) -> NDArray[np.boo
     cols, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
     left = west + cols * width / CELLS
     left = np.where(left >= 180, left - 360, left)
+    right = left + width / CELLS
     top = north - rows * height / CELLS
-    cells = shapely.box(left, top - height / CELLS, left + width / CELLS, top)
-    found: NDArray[np.bool_] = shapely.intersects(cells, area)
+    bottom = top - height / CELLS
+    cells = shapely.box(left, bottom, right, top)
+    across = right > 180
+    start = np.full(bottom[across].shape, -180.0)
+    beyond = shapely.box(start, bottom[across], right[across] - 360, top[across])
+    cells[across] = shapely.union(cells[across], beyond)
+    found: NDArray[np.bool_] = shapely.intersects(area, cells)
     return found
+
+
+def parts_shown(area: BaseGeometry, bbox: Sequence[float]) -> Iterator[BaseGeometry]:
+    """Parts of an area that a scene may show; what is larger than two rows of cells is cut along them.
+
+    So boxes around them hold little of what lies beyond a border.
+
+    Args:
+        area: In degrees.
+        bbox: Of the scene.
+    """
+    west, south, east, north = bbox
+    footprint, height = box_of(bbox), (north - south) / CELLS
+    strips = [box_of((west, north - (row + 1) * height, east, north - row * height)) for row in range(CELLS)]
+    for part in shapely.get_parts(area):
+        if not part.intersects(footprint):
+            continue
+        if part.bounds[3] - part.bounds[1] <= 2 * height:
+            yield part
+            continue
+        pieces = shapely.get_parts(shapely.intersection(part.intersection(footprint), strips))
+        yield from (piece for piece in pieces if not piece.is_empty)
 
 
 def clear_share(

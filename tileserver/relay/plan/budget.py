@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from tileserver.relay.plan.definition import Link
+from tileserver.relay.plan.windows import local_day
 
 OVERHEAD: Final = 1.04
 """Bytes on the wire for each byte of an archive, of headers and of what is sent again."""
 REQUEST_BYTES: Final = 1500
 """Of a request and its answer's headers, about."""
+_LEAST: Final = 4096
+"""Bytes on the wire below which nothing is begun on a day."""
 
 
 def on_wire(useful: int) -> int:
@@ -58,18 +61,21 @@ class Budget:
         if on_demand:
             self._on_demand.add(day, count)
 
-    def left(self, day: date, *, alerts: bool = False, on_demand: bool = False) -> int | None:
-        """Bytes that may still be spent on a day; None: as many as one likes.
+    def affordable(self, now: datetime, *, alerts: bool, on_demand: bool = False) -> int | None:
+        """Bytes that the day still has, 0 where they are not worth a request; None: as many as one likes.
 
         Args:
-            day: In the link's time zone.
+            now: With a time zone.
             alerts: Whether they are for alerts, which may use what is reserved for them.
             on_demand: Whether they come as somebody looks, which has a share of its own.
         """
+        day = local_day(now, self._link.zone)
         found = self._left(self._all, day, 1.0 if alerts else 1.0 - self._link.reserve_for_alerts)
         if on_demand:
             found += self._left(self._on_demand, day, self._link.most_on_demand)
-        return max(0, min(found)) if found else None
+        if not found:
+            return None
+        return min(found) if min(found) >= _LEAST else 0
 
     def _left(self, spent: _Counted, day: date, share: float) -> list[int]:
         """What is left of a share of each quota."""

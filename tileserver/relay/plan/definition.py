@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from comeo.errors import ComeoError
+from tileserver.countries.codes import codes_of, is_countries
 
 MOST_BYTES: Final = 1 << 20
 """Of RELAY.toml."""
@@ -97,6 +99,13 @@ def _zone(name: str) -> str:
 
 
 def _moment(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{value[:40]!r} is no date; write one as 2015-01-01") from error
+    if not isinstance(value, date):
+        raise ValueError(f"{str(value)[:40]} is no date; write one as 2015-01-01")
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time())
     return value
@@ -118,6 +127,16 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_flags(cls, values: Any) -> Any:
+        """Refuse true and false where a number is due: a relay would keep one day, or one byte."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            known = cls.model_fields.get(name)
+            if isinstance(value, bool) and known is not None and known.annotation is not bool:
+                raise ValueError(f"{name} is a number or a text, not {str(value).lower()}")
+        return values
+
 
 class Origin(Part):
     """Where scenes come from.
@@ -136,11 +155,15 @@ class Origin(Part):
 
 def _checked_area(area: str | Box) -> str | Box:
     if isinstance(area, str):
+        if is_countries(area):
+            codes_of(area)
+            return area
         if area.startswith("sites:") and not re.fullmatch(_SLUG, area.removeprefix("sites:")):
             raise ValueError(f"{area[:80]!r} is no geoservice; write its short name as sites:forest-watch")
         if not area.startswith("sites:") and not area.lower().endswith((".json", ".geojson")):
             raise ValueError(
-                f"{area[:80]!r} is no area; give [west, south, east, north], a .geojson file, or sites:NAME"
+                f"{area[:80]!r} is no area; give [west, south, east, north], a .geojson file, country:CODE, "
+                "or sites:NAME"
             )
         return area
     west, south, east, north = area
@@ -181,8 +204,8 @@ class Subscription(Part):
         name: For people.
         priority: Of its scenes, among those of others.
         collections: Of the scenes; by default all.
-        area: [west, south, east, north] in degrees, a GeoJSON file, or `sites:` and a geoservice's short
-            name; by default everywhere.
+        area: [west, south, east, north] in degrees, a GeoJSON file, `country:` and codes of ISO 3166-1, or
+            `sites:` and a geoservice's short name; by default everywhere.
         since: Scenes before it are not wanted.
         until: Scenes from it on are not wanted.
         max_cloud: Of the whole scene, percent.
@@ -208,6 +231,15 @@ class Subscription(Part):
     keep: Span | None = None
     fade: Literal["coarse", "nothing"] = "coarse"
     alerts: bool = False
+
+    @model_validator(mode="after")
+    def _spans_time(self) -> Self:
+        since, until = (
+            each and (each if each.tzinfo else each.replace(tzinfo=UTC)) for each in (self.since, self.until)
+        )
+        if since is not None and until is not None and since >= until:
+            raise ValueError("until is not later than since, so that nothing is wanted")
+        return self
 
 
 class Window(Part):
@@ -285,10 +317,11 @@ class Disk(Part):
     free: Annotated[int, BeforeValidator(size_of), Field(ge=0, le=10**17)] = 10**9
 
 
-def _policy(value: str) -> str:
-    if not re.fullmatch(r"mirror|keep|keep-days \d{1,5}", value):
-        raise ValueError(f"{value[:40]!r} is not known; write mirror, keep, or keep-days 30")
-    return value
+def _kept_for(value: Any) -> timedelta | None:
+    match = re.fullmatch(r"mirror|keep|keep-days (\d{1,5})", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{str(value)[:40]!r} is not known; write mirror, keep, or keep-days 30")
+    return None if value == "keep" else timedelta(days=int(match[1] or 0))
 
 
 class Relay(Part):
@@ -300,8 +333,8 @@ class Relay(Part):
         subscriptions: What is wanted.
         link: When, and how much.
         disk: How much may be kept.
-        drops: What is done when an origin no longer has a scene: `mirror` removes it, `keep` keeps it,
-            `keep-days n` keeps it so long. One that was withdrawn as faulty is always removed.
+        drops: How long a scene stays that its origin no longer has: not at all (`mirror`), so long
+            (`keep-days n`), or None, for ever (`keep`). One that was withdrawn as faulty never stays.
     """
 
     folder: Annotated[str, Field(min_length=1, max_length=4000)]
@@ -311,7 +344,7 @@ class Relay(Part):
     ]
     link: Link = Link()
     disk: Disk = Disk()
-    drops: Annotated[str, AfterValidator(_policy)] = "mirror"
+    drops: Annotated[timedelta | None, BeforeValidator(_kept_for)] = timedelta()
 
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
@@ -321,6 +354,14 @@ class Relay(Part):
         if len({each.url for each in self.origins}) < len(self.origins):
             raise ValueError("two origins have one url")
         return self
+
+    @property
+    def copies(self) -> frozenset[str]:
+        """Addresses of folders that are carried here: another origin of the list has the same key."""
+        places = Counter(each.key for each in self.origins)
+        return frozenset(
+            each.url for each in self.origins if each.url.startswith("file:") and places[each.key] > 1
+        )
 
 
 def parse_definition(text: str, name: str = "RELAY.toml") -> Relay:

@@ -15,8 +15,6 @@ from tileserver.relay.plan.windows import Open, link_at, local_day
 
 HORIZON: Final = timedelta(days=62)
 """Nothing is foretold beyond."""
-_LEAST: Final = 4096
-"""Bytes on the wire below which nothing is begun on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,14 @@ class Coming:
     price: float
 
 
-def speed_of(opened: Open, most: float) -> float:
+def _speed_of(opened: Open, most: float) -> float:
     """Bytes a second, of a link that carries `most` itself."""
     if opened.window is None or opened.window.kbps is None:
         return most
     return min(most, opened.window.kbps * 125)
 
 
-def forecast(
-    now: datetime, order: Order, link: Link, budget: Budget, speed: float, horizon: timedelta = HORIZON
-) -> Iterator[Coming]:
+def forecast(now: datetime, order: Order, link: Link, budget: Budget, speed: float) -> Iterator[Coming]:
     """Tell what comes, piece by piece, until nothing is missing or the horizon is reached.
 
     Args:
@@ -58,12 +54,11 @@ def forecast(
         link: When it may be used.
         budget: What has been spent; it is used up.
         speed: Bytes a second that the link carries.
-        horizon: How far to look ahead.
     """
-    end = now + horizon
+    end = now + HORIZON
     while now < end:
         opened = link_at(now, link)
-        scene = None if opened.window is None else _next(order, budget, now, link)
+        scene = None if opened.window is None else _next(order, budget, now)
         if scene is None:
             if not len(order):
                 return
@@ -77,19 +72,11 @@ def forecast(
         now = coming.ends
 
 
-def affordable(
-    budget: Budget, now: datetime, link: Link, *, alerts: bool, on_demand: bool = False
-) -> int | None:
-    """Bytes that a day still has, 0 where they are not worth a request; None: as many as one likes."""
-    left = budget.left(local_day(now, link.zone), alerts=alerts, on_demand=on_demand)
-    return 0 if left is not None and left < _LEAST else left
-
-
-def _next(order: Order, budget: Budget, now: datetime, link: Link) -> Waiting | None:
+def _next(order: Order, budget: Budget, now: datetime) -> Waiting | None:
     """The first scene that there are bytes for."""
-    if affordable(budget, now, link, alerts=True) == 0:
+    if budget.affordable(now, alerts=True) == 0:
         return None
-    return order.first(now, alerts_only=affordable(budget, now, link, alerts=False) == 0)
+    return order.first(now, alerts_only=budget.affordable(now, alerts=False) == 0)
 
 
 def _fetch(
@@ -101,11 +88,11 @@ def _fetch(
     begins, price = None, 0.0
     while now < end:
         opened = link_at(now, link)
-        most = affordable(budget, now, link, alerts=scene.wish.alerts)
+        most = budget.affordable(now, alerts=scene.wish.alerts)
         if opened.window is None or most == 0:
             now = opened.until
             continue
-        rate = speed_of(opened, speed)
+        rate = _speed_of(opened, speed)
         room = int(rate * (opened.until - now).total_seconds())
         count = min(left, room, left if most is None else most)
         if count <= 0:

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tileserver.relay.errors import (
-    ChangedError,
-    FeedError,
-    NewEpochError,
-    RewoundError,
-    UnreachableError,
-    UpstreamError,
-)
 from tileserver.relay.feed.lines import Index, Line
+from tileserver.relay.upstream.wire import Wire
 
-__all__ = [
-    "PIECE_BYTES", "ChangedError", "FeedError", "NewEpochError", "RewoundError", "UnreachableError",
-    "Upstream", "UpstreamError", "Wire",
-]  # fmt: skip
 PIECE_BYTES: Final = 1 << 16
-
-
-@dataclass(slots=True)
-class Wire:
-    """Bytes so far, headers and handshakes included as they can be known."""
-
-    sent: int = 0
-    received: int = 0
-
-    @property
-    def total(self) -> int:
-        """Both ways together, which is what links are paid by."""
-        return self.sent + self.received
 
 
 class Upstream(Protocol):
@@ -112,7 +87,7 @@ class Upstream(Protocol):
         """A learned model that the index names, compared with its digest.
 
         Raises:
-            UpstreamError: If it cannot be had, or is another one.
+            UpstreamError: If it is not there, or is another one.
         """
         ...
 

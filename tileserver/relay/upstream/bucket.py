@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from pydantic import TypeAdapter, ValidationError
+from cachetools import LRUCache
 
 from comeo.archive.stores.buckets import (
     MissingError,
@@ -21,16 +21,15 @@ from comeo.errors import ArchiveError, OutOfReachError
 from comeo.places import ObjectAddress, address_of
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import INDEX, MODELS
-from tileserver.relay.feed.lines import Href, Index, Line
+from tileserver.relay.feed.lines import Index
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.upstream.base import PIECE_BYTES, Wire
+from tileserver.relay.upstream.base import PIECE_BYTES
 from tileserver.relay.upstream.reading import FeedReader
-from tileserver.relay.upstream.wire import AROUND
+from tileserver.relay.upstream.wire import AROUND, Wire
 
 if TYPE_CHECKING:
     from obstore import GetOptions
 
-_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
 _MOST_TAGS: Final = 1000
 _ASKED_BYTES: Final = 700
 _TOLD_BYTES: Final = 500
@@ -52,13 +51,10 @@ class BucketUpstream(FeedReader):
         check_installed()
         self._root = address_of(place)
         super().__init__(trust, str(self._root).removesuffix("/"))
-        self._tags: dict[tuple[str, str], str] = {}  # by href and ETag: of the object of the first range
+        self._tags: LRUCache[tuple[str, str], str] = LRUCache(_MOST_TAGS)
+        """By href and ETag of an archive: of the object of the first range."""
         self._since = self._state = ""
         self.wire = Wire()
-
-    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a bucket tells nothing
-        """See `Upstream.lines`; a bucket is never waited for."""
-        yield from self._from_files(self._fresh(), after)
 
     def index_since(self, state: str) -> tuple[Index, str] | None:
         """The index, and its ETag in the store; None if that is still the one that was seen.
@@ -77,10 +73,6 @@ class BucketUpstream(FeedReader):
         finally:
             self._since = ""
 
-    def lines_of(self, index: Index, after: int) -> Iterator[Line]:
-        """The lines of an index that follow one, each checked."""
-        yield from self._from_files(index, after)
-
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`. The store has ETags of its own: the first is the condition of all others."""
         address, version = self._address(href), (href, etag)
@@ -96,15 +88,7 @@ class BucketUpstream(FeedReader):
                 raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}; read the feed again")
             self._keep(version, found.etag)
             self._count(0)
-            left = stop - start
-            for piece in pieces:
-                left -= len(piece)
-                self.wire.received += int(AROUND * len(piece))
-                if left < 0:
-                    raise UpstreamError(f"{self.name} sends more of {href} than was asked for")
-                yield piece
-        if left:
-            raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
+            yield from self._whole(self._received(pieces), stop - start, href)
 
     def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.part_of_model`."""
@@ -113,22 +97,9 @@ class BucketUpstream(FeedReader):
             with self._saying_of_feed(path):
                 found, pieces = fetch_pieces(self._root.child(path), {"range": (start, stop)}, PIECE_BYTES)
                 self._count(0)
-                left = min(stop, found.size) - start
-                for piece in pieces:
-                    left -= len(piece)
-                    self.wire.received += int(AROUND * len(piece))
-                    yield piece
+                yield from self._whole(self._received(pieces), min(stop, found.size) - start, path)
         except ShortError:  # it ended there
             return
-        if left:
-            raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {path} are missing")
-
-    def has(self, href: str) -> bool:  # noqa: ARG002 - a store is asked when it is read
-        """See `Upstream.has`."""
-        return True
-
-    def close(self) -> None:
-        """See `Upstream.close`: connections are those of the process."""
 
     def _get(self, path: str, most: int) -> bytes:
         """See `FeedReader._get`."""
@@ -159,18 +130,15 @@ class BucketUpstream(FeedReader):
     def _address(self, href: str) -> ObjectAddress:
         """Where an archive lies, which is below the root."""
         try:
-            _HREF.validate_python(href)
-            return address_of(str(self._root.child(unquote(href))))
-        except (ValidationError, ArchiveError) as error:
-            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
+            return address_of(str(self._root.child(unquote(self._below_root(href)))))
+        except ArchiveError as error:
+            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path in a bucket: {error}") from error
 
     def _keep(self, version: tuple[str, str], tag: str) -> None:
         if not tag.startswith('"'):
             raise UpstreamError(
                 f"{self.name} has no ETag that tells states of {version[0]} apart; use another store"
             )
-        if len(self._tags) >= _MOST_TAGS:
-            self._tags.clear()
         self._tags[version] = tag
 
     @contextlib.contextmanager
@@ -186,6 +154,12 @@ class BucketUpstream(FeedReader):
             raise ChangedError(
                 f"{self.name}: {href} is another archive than its line tells of: {error}"
             ) from error
+
+    def _received(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same, counted."""
+        for piece in pieces:
+            self.wire.received += int(AROUND * len(piece))
+            yield piece
 
     def _count(self, content: int) -> None:
         """Count a request and what was told, about as on the wire."""

@@ -11,19 +11,19 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from pydantic import TypeAdapter, ValidationError
+from cachetools import LRUCache
 
 from comeo.archive.stores import open_store
 from comeo.archive.stores.file import LocalFile
 from comeo.errors import ArchiveError, ComeoError
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import MODELS
-from tileserver.relay.feed.lines import Href, Line
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.upstream.base import PIECE_BYTES, Wire
+from tileserver.relay.upstream.base import PIECE_BYTES
 from tileserver.relay.upstream.reading import FeedReader
+from tileserver.relay.upstream.wire import Wire
 
-_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
+_MOST_KNOWN: Final = 1000
 
 
 class FolderUpstream(FeedReader):
@@ -46,20 +46,13 @@ class FolderUpstream(FeedReader):
                 f"{path} is not there; plug in the disk, or name the folder that has relay/ in it"
             )
         self._root = path.resolve()
-        self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # by href: state of the file, and its ETag
+        self._known: LRUCache[str, tuple[tuple[int, ...], str]] = LRUCache(_MOST_KNOWN)
+        """By href: state of the file, and its ETag."""
         self.wire = Wire()
-
-    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a folder tells nothing
-        """See `Upstream.lines`; a folder is never waited for."""
-        yield from self._from_files(self._fresh(), after)
 
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`."""
-        try:
-            _HREF.validate_python(href)
-        except ValidationError as error:
-            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
-        path = self._inside(unquote(href), ChangedError)
+        path = self._inside(unquote(self._below_root(href)), ChangedError)
         self._check(path, href, etag)
         file = self._open(path, href)
         if not 0 <= start < stop <= file.size:
@@ -78,9 +71,6 @@ class FolderUpstream(FeedReader):
     def has(self, href: str) -> bool:
         """See `Upstream.has`: a disk may be older than its origin, or have had no room for all."""
         return (self._root / unquote(href)).is_file()
-
-    def close(self) -> None:
-        """See `Upstream.close`: nothing stays open."""
 
     def _get(self, path: str, most: int) -> bytes:
         """See `FeedReader._get`."""
@@ -127,8 +117,6 @@ class FolderUpstream(FeedReader):
             status = path.stat()
             state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             if href not in self._known or self._known[href][0] != state:
-                if len(self._known) > 1000:
-                    self._known.clear()
                 self._known[href] = (state, self._etag(path, href))
             if self._known[href][1] != etag:
                 raise ChangedError(f"{self.name}: {href} is another archive than its line tells of")

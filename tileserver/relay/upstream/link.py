@@ -14,8 +14,8 @@ import httpx2
 
 from comeo.errors import ComeoError
 from tileserver.relay.errors import UnreachableError, UpstreamError
-from tileserver.relay.upstream.base import PIECE_BYTES, Wire
-from tileserver.relay.upstream.wire import AROUND, Counted, counted
+from tileserver.relay.upstream.base import PIECE_BYTES
+from tileserver.relay.upstream.wire import AROUND, Counted, Wire, counted
 
 _TIMEOUT: Final = 30.0
 _CONNECT_TIMEOUT: Final = 20.0
@@ -68,7 +68,7 @@ class Link:
 
         Raises:
             UnreachableError: If the link breaks.
-            UpstreamError: If the answer cannot be read, or leads astray.
+            UpstreamError: If the answer cannot be read, or redirects too often, or to another scheme.
         """
         timeout = httpx2.Timeout(_TIMEOUT + wait, connect=_CONNECT_TIMEOUT)
         try:
@@ -84,7 +84,7 @@ class Link:
                 finally:
                     self._count(answer)
                     answer.close()
-            raise UpstreamError(f"{self.name} leads on more than {_REDIRECTS} times, and is not followed")
+            raise UpstreamError(f"{self.name} redirects more than {_REDIRECTS} times, and is not followed")
         except httpx2.TransportError as error:
             cause = str(error) or type(error).__name__
             raise UnreachableError(f"{self.name} cannot be reached: {cause}") from error
@@ -139,7 +139,7 @@ class Link:
             return None
         if answer.request.url.scheme == "https" and following.url.scheme != "https":
             raise UpstreamError(
-                f"{self.name} leads from https to {following.url.scheme}, and is not followed"
+                f"{self.name} redirects from https to {following.url.scheme}, and is not followed"
             )
         following.extensions = {**following.extensions, "timeout": timeout.as_dict()}
         return following

@@ -8,6 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
+from comeo.codecs.learned.folder import MOST_BYTES
 from tileserver.relay.errors import (
     FeedError,
     NewEpochError,
@@ -21,7 +24,6 @@ from tileserver.relay.feed.layout import (
     HEADS,
     INDEX,
     MAX_INDEX_BYTES,
-    MAX_MODEL_BYTES,
     MAX_SEGMENT_BYTES,
     MODELS,
     OPEN,
@@ -30,15 +32,16 @@ from tileserver.relay.feed.layout import (
     segment_name,
     segment_of,
 )
-from tileserver.relay.feed.lines import Index, Line, read_index
+from tileserver.relay.feed.lines import Href, Index, Line, read_index
 from tileserver.relay.feed.packing import unpack
 from tileserver.relay.feed.trust import Trust
 
 _MOST_LOOKS: Final = 10
+_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
 
 
 class FeedReader(ABC):
-    """What folders and servers have in common.
+    """What folders, servers and buckets have in common; as it is, nothing is waited for, nor stays open.
 
     Args:
         trust: What is known of the upstream.
@@ -63,6 +66,17 @@ class FeedReader(ABC):
     @abstractmethod
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`."""
+
+    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - files tell nothing
+        """See `Upstream.lines`."""
+        yield from self.lines_of(self._fresh(), after)
+
+    def has(self, href: str) -> bool:  # noqa: ARG002 - it is asked when it is read
+        """See `Upstream.has`."""
+        return True
+
+    def close(self) -> None:  # noqa: B027
+        """See `Upstream.close`."""
 
     def index(self) -> Index:
         """See `Upstream.index`."""
@@ -102,7 +116,7 @@ class FeedReader(ABC):
             for number in range(segment_of(index.first), closed + 1):
                 if not has(number):
                     name = f"{FEED}/{segment_name(number)}"
-                    yield name, self._get(name, MAX_SEGMENT_BYTES)
+                    yield name, self._get_closed(name, index)
             content = self._rest(index) if rest else self._get(OPEN, MAX_SEGMENT_BYTES)
             if content is not None:
                 yield OPEN, content
@@ -112,7 +126,7 @@ class FeedReader(ABC):
 
     def model(self, sha256: str) -> bytes:
         """See `Upstream.model`."""
-        data = self._get(f"{MODELS}/{sha256}", MAX_MODEL_BYTES)
+        data = self._get(f"{MODELS}/{sha256}", MOST_BYTES)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise UpstreamError(f"{self.name}: the model {sha256[:12]}… is damaged; fetch it again")
         return data
@@ -128,14 +142,18 @@ class FeedReader(ABC):
             raise NewEpochError(f"{self.name} has begun its log anew; its lines are read from the first")
         return now
 
-    def _from_files(self, index: Index, after: int) -> Iterator[Line]:
-        """Lines behind one, by closed segments and the open one."""
+    def lines_of(self, index: Index, after: int) -> Iterator[Line]:
+        """The lines of an index that follow one, each checked, by closed segments and the open one.
+
+        Raises:
+            UpstreamError: See `Upstream.lines`.
+        """
         self._check_place(index, after)
         last = max(after, index.first - 1)
         while last < index.last:
             segment = segment_of(last + 1)
             if segment * SEGMENT <= index.last:
-                content = self._closed(segment)
+                content = self._closed(segment, index)
             else:
                 found = self._rest(index)
                 if found is None:
@@ -146,10 +164,40 @@ class FeedReader(ABC):
             yield from self._checked(index, split(content), (segment - 1) * SEGMENT, last, upto)
             last = upto
 
-    def _closed(self, segment: int) -> bytes:
+    def _below_root(self, href: str) -> str:
+        """An href that leads nowhere else; whoever asks may have it from somewhere else than a line.
+
+        Raises:
+            UpstreamError: If it does.
+        """
+        try:
+            return _HREF.validate_python(href)
+        except ValidationError as error:
+            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
+
+    def _whole(self, pieces: Iterable[bytes], left: int, what: str) -> Iterator[bytes]:
+        """Pieces as they come, so many bytes in all.
+
+        Raises:
+            UnreachableError: If they are fewer.
+            UpstreamError: If they are more.
+        """
+        for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                raise UpstreamError(f"{self.name} sends more of {what} than was asked for")
+            yield piece
+        if left:
+            raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {what} are missing")
+
+    def _get_closed(self, path: str, index: Index) -> bytes:  # noqa: ARG002 - servers have caches before them
+        """A closed segment, as it is in the epoch of an index."""
+        return self._get(path, MAX_SEGMENT_BYTES)
+
+    def _closed(self, segment: int, index: Index) -> bytes:
         """Lines of a closed segment."""
         name = segment_name(segment)
-        raw = self._get(f"{FEED}/{name}", MAX_SEGMENT_BYTES)
+        raw = self._get_closed(f"{FEED}/{name}", index)
         return unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
 
     def _rest(self, index: Index) -> bytes | None:
@@ -164,7 +212,7 @@ class FeedReader(ABC):
         if _holds(content, index.last, index.last - begin):
             return content
         try:
-            content = self._closed(segment)
+            content = self._closed(segment, index)
             for _ in self._checked(index, split(content), begin, index.last, index.last):
                 pass
         except UnreachableError:

@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import urlencode, urljoin
 
 import httpx2
-from pydantic import TypeAdapter, ValidationError
+from cachetools import LRUCache
 
 from tileserver.relay.errors import ChangedError, FeedError, RewoundError, UnreachableError, UpstreamError
 from tileserver.relay.feed.checking import Checker
 from tileserver.relay.feed.layout import FEED, MAX_SEGMENT_BYTES, MODELS, ROOT, SEGMENT
-from tileserver.relay.feed.lines import Href, Index, Line
+from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.link import Link
 from tileserver.relay.upstream.reading import FeedReader
@@ -22,7 +22,6 @@ _BUSY: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 _GONE: Final = frozenset((404, 410, 412))
 _MOST_TAGS: Final = 1000
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
-_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
 
 
 class HttpUpstream(FeedReader):
@@ -41,7 +40,7 @@ class HttpUpstream(FeedReader):
         self._link = Link(address, proxy)
         super().__init__(trust, self._link.name)
         self._root = address if address.endswith("/") else f"{address}/"
-        self._tags: dict[tuple[str, str], str] = {}
+        self._tags: LRUCache[tuple[str, str], str] = LRUCache(_MOST_TAGS)
         """By href and ETag of an archive: strong ETags of a server that has others."""
         self.wire = self._link.wire
 
@@ -50,11 +49,11 @@ class HttpUpstream(FeedReader):
         known = self._index
         index = known if known is not None and known.wait and wait else self._fresh()
         if not index.wait:
-            yield from self._from_files(index, after)
+            yield from self.lines_of(index, after)
             return
         closed = index.last - index.last % SEGMENT
         if after < closed:
-            for line in self._from_files(index.model_copy(update={"last": closed}), after):
+            for line in self.lines_of(index.model_copy(update={"last": closed}), after):
                 after = line.seq
                 yield line
         elif index is not known:
@@ -70,23 +69,15 @@ class HttpUpstream(FeedReader):
 
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`."""
-        try:
-            _HREF.validate_python(href)
-        except ValidationError as error:
-            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
+        address = urljoin(self._root, self._below_root(href))
         # Any web server has ETags of its own: the first one is kept, and compared with the next.
         tag = f'"{etag}"' if (self._index or self.index()).wait else self._tags.get((href, etag))
         wanted = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
         if tag is not None:
             wanted["If-Range"] = tag
-        with self._link.ask(urljoin(self._root, href), wanted) as answer:
+        with self._link.ask(address, wanted) as answer:
             self._check_range(answer, (href, etag), tag, start, stop)
-            left = stop - start
-            for piece in self._link.pieces(answer, left):
-                left -= len(piece)
-                yield piece
-            if left:
-                raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
+            yield from self._whole(self._link.pieces(answer, stop - start), stop - start, href)
 
     def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.part_of_model`."""
@@ -95,26 +86,8 @@ class HttpUpstream(FeedReader):
         with self._link.ask(urljoin(self._root, path), wanted) as answer:
             if answer.status_code == 416:  # it ended there
                 return
-            if answer.status_code == 200:
-                raise UpstreamError(f"{self.name} sends no ranges of files; ask who runs it to allow that")
-            if answer.status_code != 206:
-                raise self._refused(answer, path)
-            match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            if match is None or answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise UpstreamError(f"{self.name} does not say which bytes of {path} it sends")
-            begin, last, size = map(int, match.groups())
-            if (begin, last) != (start, min(stop, size) - 1):
-                raise UpstreamError(f"{self.name} sends other bytes of {path} than those that were asked for")
-            left = last + 1 - begin
-            for piece in self._link.pieces(answer, left):
-                left -= len(piece)
-                yield piece
-            if left:
-                raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {path} are missing")
-
-    def has(self, href: str) -> bool:  # noqa: ARG002 - a server is asked when it is read
-        """See `Upstream.has`."""
-        return True
+            length = self._range_of(answer, path, start, stop)
+            yield from self._whole(self._link.pieces(answer, length), length, path)
 
     def close(self) -> None:
         """See `Upstream.close`."""
@@ -145,6 +118,10 @@ class HttpUpstream(FeedReader):
             self._trust.meet(line)
         return lines
 
+    def _get_closed(self, path: str, index: Index) -> bytes:
+        """See `FeedReader._get_closed`: caches keep segments for ever, those of former epochs, too."""
+        return self._get(f"{path}?{urlencode({'epoch': index.epoch})}", MAX_SEGMENT_BYTES)
+
     def _get(self, path: str, most: int, wait: float = 0) -> bytes:
         """See `FeedReader._get`; compressed on the way where the server does that."""
         with self._link.ask(urljoin(self._root, path), {"Accept-Encoding": "gzip"}, wait) as answer:
@@ -161,28 +138,33 @@ class HttpUpstream(FeedReader):
         tag = answer.headers.get("ETag", "")
         if known is not None and answer.status_code in (200, 206) and tag not in ("", known):
             raise ChangedError(f"{self.name}: {href} has been replaced; read the feed again")
-        if answer.status_code == 200:
-            raise UpstreamError(f"{self.name} sends no ranges of files; ask who runs it to allow that")
         if answer.status_code == 416:
             raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}; read the feed again")
+        if self._range_of(answer, href, start, stop) != stop - start:
+            raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}; read the feed again")
+        if known is None and tag.startswith('"'):
+            self._tags[version] = tag
+
+    def _range_of(self, answer: httpx2.Response, path: str, start: int, stop: int) -> int:
+        """How many bytes an answer has, which are those that were asked for, fewer where the file ends."""
+        if answer.status_code == 200:
+            raise UpstreamError(f"{self.name} sends no ranges of files; ask who runs it to allow that")
         if answer.status_code != 206:
-            raise self._refused(answer, href)
+            raise self._refused(answer, path)
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if match is None or answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise UpstreamError(f"{self.name} does not say which bytes of {href} it sends")
-        if tuple(map(int, match.groups()[:2])) != (start, stop - 1):
-            raise UpstreamError(f"{self.name} sends other bytes of {href} than those that were asked for")
-        if known is None and tag.startswith('"'):
-            if len(self._tags) >= _MOST_TAGS:
-                self._tags.clear()
-            self._tags[version] = tag
+            raise UpstreamError(f"{self.name} does not say which bytes of {path} it sends")
+        first, last, size = map(int, match.groups())
+        if (first, last) != (start, min(stop, size) - 1):
+            raise UpstreamError(f"{self.name} sends other bytes of {path} than those that were asked for")
+        return last + 1 - first
 
     def _refused(self, answer: httpx2.Response, path: str) -> UpstreamError:
         status = answer.status_code
         if status in _BUSY:
             return UnreachableError(f"{self.name} is busy ({status}); it is asked again later")
         if status in (401, 403, 407):
-            return UpstreamError(f"{self.name} refuses {path} ({status}); see to the credentials in .netrc")
+            return UpstreamError(f"{self.name} refuses {path} ({status}); check the credentials in .netrc")
         if status in _GONE and not path.startswith(f"{ROOT}/"):
             return ChangedError(f"{self.name} has no {path} any more ({status}); read the feed again")
         return _AnswerError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _TCP_INFO: Final = struct.Struct("<8B24I2Q2Q2I")
@@ -19,6 +20,19 @@ _HEADERS_V6: Final = 72
 """Of IP and TCP, with the timestamps that Linux sends."""
 AROUND: Final = 1.04
 """Bytes on the wire over those of HTTP, where they cannot be counted."""
+
+
+@dataclass(slots=True)
+class Wire:
+    """Bytes so far, headers and handshakes included as they can be known."""
+
+    sent: int = 0
+    received: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both ways together, which is what links are paid by."""
+        return self.sent + self.received
 
 
 class Counted(NamedTuple):

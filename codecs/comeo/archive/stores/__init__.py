@@ -28,6 +28,7 @@ __all__ = [
     "open_file",
     "open_sink",
     "open_store",
+    "other_form",
     "sweep",
     "whole_of",
 ]
@@ -93,17 +94,20 @@ def _opened(path: Path, *, known: bool) -> ByteFile:
     try:
         return SparseFile(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path)
     except FileNotFoundError:
-        other = _other_form(path)
-        if not known or other is None or path.exists() or not other.exists():
+        other = other_form(str(path))
+        if not known or other is None or path.exists() or not Path(other).exists():
             raise
-        return _opened(other, known=False)
+        return _opened(Path(other), known=False)
 
 
-def _other_form(path: Path) -> Path | None:
-    """The name of a whole archive as one with holes, and of one with holes as a whole one."""
+def other_form(path: str) -> str | None:
+    """The path of a whole archive as one of which not all is here, and the other way round; None of folders.
+
+    A scene is served from one of them: the whole one, where it is there.
+    """
     for suffix, other in ((PART_SUFFIX, ZIP_SUFFIX), (ZIP_SUFFIX, PART_SUFFIX)):
-        if path.name.endswith(suffix):
-            return path.with_name(path.name.removesuffix(suffix) + other)
+        if path.endswith(suffix):
+            return path.removesuffix(suffix) + other
     return None
 
 

@@ -41,7 +41,7 @@ _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
 _ODD_PATH: Final = re.compile(r'Path "(.{1,200}?)"')
 _NO_CREDENTIALS: Final = ("169.254.169.254", "fd00:ec2::254")  # asked where the environment says nothing
-_CREDENTIALS: Final = "see to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_CREDENTIALS: Final = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _PUBLIC: Final = "for a public bucket set AWS_SKIP_SIGNATURE=true"
 
 
@@ -354,14 +354,14 @@ def _fault(address: ObjectAddress, error: Exception, done: str) -> ArchiveError:
     status, code = (match[1] if (match := each.search(text)) else "" for each in (_STATUS, _CODE))
     kind: type[ArchiveError] = OutOfReachError
     if code == "NoSuchBucket":
-        said = f"there is no bucket {address.bucket}; see to its name and to AWS_ENDPOINT_URL"
+        said = f"there is no bucket {address.bucket}; check its name and AWS_ENDPOINT_URL"
     elif any(each in text for each in _NO_CREDENTIALS):
         said = f"{address} cannot be {done} without credentials: {_CREDENTIALS}; {_PUBLIC}"
     elif status in ("401", "403"):
         refusal = f"the store refuses ({code or status})"
         said = f"{address} cannot be {done}: {refusal}; {_CREDENTIALS}; {_PUBLIC}"
     elif isinstance(error, FileNotFoundError) or status == "404":
-        kind, said = MissingError, f"{address} does not exist; see to its key"
+        kind, said = MissingError, f"{address} does not exist; check its key"
     elif status == "301" or "without LOCATION" in text:
         said = f"{address} lies in another region; set AWS_REGION to that of the bucket"
     elif type(error).__name__ == "InvalidPathError":

@@ -12,8 +12,6 @@ from comeo.archive.stores.file import ByteFile
 
 CONNECTIONS: Final = 4
 """Requests for one file at once."""
-LARGEST_FILE: Final = 1 << 32
-"""Bytes of a ZIP without ZIP64."""
 # Fetching so many bytes that are not needed costs less than a second request.
 _GAP_BYTES: Final = 1 << 14
 
@@ -24,7 +22,8 @@ class FarFile(ByteFile):
     nearby = False
 
     def __init__(self) -> None:
-        self._ahead: deque[tuple[Span, bytes]] = deque(maxlen=CONNECTIONS)  # offset and length, and bytes
+        self._ahead: deque[tuple[tuple[int, int], bytes]] = deque(maxlen=CONNECTIONS)
+        """Offset and length, and bytes."""
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteFile.read`."""
@@ -33,7 +32,7 @@ class FarFile(ByteFile):
                 return data[offset - start : offset - start + length]
         return super().read(offset, length)
 
-    def read_ahead(self, wanted: Span, ahead: Span) -> bytes:
+    def read_ahead(self, wanted: tuple[int, int], ahead: tuple[int, int]) -> bytes:
         """See `ByteFile.read_ahead`: both are fetched at once, and the other one kept for a while."""
         data, coming = self.read_many([wanted, ahead])
         self._ahead.append((ahead, coming))

@@ -1,4 +1,4 @@
-"""Files that are read piece by piece: on disk, or (see `remote`) on a server.
+"""Files that are read piece by piece: on disk, on a server (see `remote`), or in a bucket (see `objects`).
 
 Those on disk are read by `pread`, not mapped: a mapped file that is truncated kills the process.
 """
@@ -6,6 +6,7 @@ Those on disk are read by `pread`, not mapped: a mapped file that is truncated k
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import stat
@@ -20,8 +21,11 @@ from comeo.archive.stores.extents import Extents
 from comeo.errors import ArchiveError
 
 _BUFFER_BYTES = 1 << 16
+_LONG_BUFFER_BYTES = 1 << 20
 # An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
 TAIL_BYTES: Final = 1 << 16
+LARGEST_FILE: Final = (1 << 32) - 1
+"""Bytes: of a ZIP without ZIP64."""
 ALL: Final = ("all",)
 """The layers of a file that is whole."""
 
@@ -96,6 +100,15 @@ class ByteFile(ABC):
     def stream(self, buffer: int = _BUFFER_BYTES) -> BinaryIO:
         """The same file as a stream, read so many bytes at a time."""
         return io.BufferedReader(_Stream(self), buffer)  # type: ignore[type-var]
+
+    def sha256(self) -> str:
+        """Digest of all its bytes, in hexadecimal digits.
+
+        Raises:
+            ArchiveError: If they cannot be read.
+        """
+        with self.stream(_LONG_BUFFER_BYTES) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 class LocalFile(ByteFile):

@@ -12,8 +12,8 @@ from typing import Final
 from cachetools import LRUCache
 
 from comeo.archive.stores.buckets import Fetched, Listed, fetch, put_new
-from comeo.archive.stores.far import LARGEST_FILE, FarFile
-from comeo.archive.stores.file import TAIL_BYTES, LocalFile
+from comeo.archive.stores.far import FarFile
+from comeo.archive.stores.file import LARGEST_FILE, TAIL_BYTES, LocalFile
 from comeo.archive.stores.zip import ZipStore
 from comeo.errors import ArchiveError, ReplacedError
 from comeo.leftovers import held_folder

@@ -15,13 +15,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from comeo.archive.stores.extents import Extents
-from comeo.archive.stores.file import LocalFile, sync_folder, writing
+from comeo.archive.stores.file import LARGEST_FILE, LocalFile, sync_folder, writing
 from comeo.errors import ArchiveError
 
 PART_SUFFIX: Final = ".zarr.part"
 MAP_SUFFIX: Final = ".map"
-LARGEST_FILE: Final = (1 << 32) - 1
-"""Bytes: of a ZIP without ZIP64."""
 SMALLEST_FILE: Final = 22
 """Bytes: of the end record of a ZIP."""
 MAX_EXTENTS: Final = 1 << 16

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx2
 
 from comeo.archive.stores.extents import Span
-from comeo.archive.stores.far import CONNECTIONS, LARGEST_FILE, FarFile
-from comeo.archive.stores.file import TAIL_BYTES
+from comeo.archive.stores.far import CONNECTIONS, FarFile
+from comeo.archive.stores.file import LARGEST_FILE, TAIL_BYTES
 from comeo.errors import ArchiveError, OutOfReachError, ReplacedError
 
 _ATTEMPTS: Final = 3

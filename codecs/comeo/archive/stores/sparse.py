@@ -19,8 +19,6 @@ from comeo.archive.stores.parts import PART_SUFFIX, PartMap, map_path, read_map,
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipStore
 from comeo.errors import ArchiveError, NotHereError, ReplacedError
 
-FADED: Final = ("head", "coarse")
-"""The layers of a scene of which nothing but the overview is kept."""
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2  # of fallocate(2)
 _NO_HOLES_HERE: Final = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV, errno.EINVAL))
 _PIECE: Final = 1 << 20
@@ -164,7 +162,7 @@ class SparseWriter:
 
     @classmethod
     def fade(
-        cls, archive: Path, keep: Extents, layers: Sequence[str] = FADED, etag: str | None = None
+        cls, archive: Path, keep: Extents, layers: Sequence[str], etag: str | None = None
     ) -> SparseWriter:
         """Make a whole archive a part that keeps some bytes, which are copied: readers of it are not cut off.
 
@@ -264,7 +262,7 @@ class SparseWriter:
         self.close()
         return final
 
-    def punch(self, keep: Extents, layers: Sequence[str] = FADED) -> None:
+    def punch(self, keep: Extents, layers: Sequence[str]) -> None:
         """Let go of all other bytes: readers no longer see them, and the disk has them back.
 
         A file system that knows no holes keeps them; nobody sees them all the same.

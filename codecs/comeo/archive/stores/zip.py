@@ -1,4 +1,4 @@
-"""An archive in one ZIP file with stored entries: on disk, or on a server."""
+"""An archive in one ZIP file with stored entries: on disk, on a server, or in a bucket."""
 
 from __future__ import annotations
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import shutil
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 from tusclient.client import TusClient
 
-from comeo.errors import ParameterError, RequestError
+from comeo.errors import BoundError, ParameterError, RequestError
 from comeo.progress import Silent
 from comeo.settings import SettingsError
 from tests.tileserver.ingest.products import write_bands, write_product
@@ -26,7 +28,7 @@ from tests.tileserver.people import Caller, House, house
 from tileserver import Settings, create_app
 from tileserver.errors import ConflictError, ForbiddenError
 from tileserver.http.session import HEADER, cookie_name
-from tileserver.ingest.ordered import CompressionOrder, check_source, run
+from tileserver.ingest.compressions import CompressionOrder, check_source, run
 
 TUS = {"Tus_Resumable": "1.0.0"}
 QUICK = {"codec": "dct", "step": 60}
@@ -193,6 +195,58 @@ def test_what_is_wrong_with_a_product_names_no_folder(place: House, tmp_path: Pa
     assert file.exists()
 
 
+def test_a_zip_that_would_fill_the_disk_is_not_unpacked(
+    place: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = place.enter("a@example.org")
+    write_bands(tmp_path / "bands", "S2A_32TMT_20200501_0_L2A_")
+    packed = tmp_path / "S2A_32TMT_20200501_0_L2A.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for band in (tmp_path / "bands").iterdir():
+            file.writestr(band.name, band.read_bytes() + bytes(2_000_000))
+    data = packed.read_bytes()
+    address = begin(caller, len(data), packed.name).headers["Location"]
+    assert send(caller, address, 0, data).status_code == 204
+    monkeypatch.setattr("tileserver.ingest.ordered.open_source", None)
+    order = {"upload": address.rpartition("/")[2], "quality": QUICK, "person": 1}
+    scenes = place.app.extensions["comeo"].scenes
+    with pytest.raises(BoundError, match="when it is unpacked, more than 2000000"):
+        run(scenes, CompressionOrder.model_validate(order), tmp_path / "half", Silent())
+
+
+def test_a_share_holds_however_many_ask_at_once(place: House, tmp_path: Path) -> None:
+    caller = place.enter("a@example.org")
+    data = write_product(tmp_path / "own" / NAME).read_bytes()
+    address = begin(caller, len(data)).headers["Location"]
+    send(caller, address, 0, data)
+    body = {"upload": address.rpartition("/")[2], "quality": QUICK}
+    jobs = place.app.extensions["comeo"].jobs
+    create, twice = jobs.create, []
+
+    def after_another(*order: Any) -> Any:
+        jobs.create = create
+        twice.append(caller.send("POST", "/compressions", body).status_code)
+        return create(*order)
+
+    jobs.create = after_another
+    assert caller.send("POST", "/compressions", body).status_code == 429
+    assert twice == [201]
+
+
+def test_a_disk_that_takes_nothing_is_no_mistake(place: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = place.enter("a@example.org")
+    address = begin(caller, 10).headers["Location"]
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tileserver.ingest.uploads.os.fsync", full)
+    answer = send(caller, address, 0, b"abcde")
+    assert (answer.status_code, told(answer)["detail"]) == (
+        503, "the upload could not be written (No space left on device); go on with it later",
+    )  # fmt: skip
+
+
 def test_old_uploads_are_swept(place: House, tmp_path: Path) -> None:
     caller = place.enter("a@example.org")
     begin(caller, 400_000)
@@ -207,7 +261,9 @@ def test_what_is_understood_of_tus(place: House) -> None:
     headers = place.app.test_client().options("/compressions/uploads").headers
     assert headers["Tus-Version"] == "1.0.0"
     assert headers["Tus-Extension"] == "creation,termination,expiration"
-    assert begin(place.enter("a@example.org"), 5, Tus_Resumable="0.2.2").status_code == 412
+    other = begin(place.enter("a@example.org"), 5, Tus_Resumable="0.2.2")
+    assert (other.status_code, other.headers["Tus-Version"]) == (412, "1.0.0")
+    assert begin(place.nobody(), 5).headers["Tus-Resumable"] == "1.0.0"
 
 
 def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_path: Path) -> None:
@@ -219,6 +275,7 @@ def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_pat
         write_bands(api.files, f"{name}-")
         api.add(name, "2024-05-01T10:00:00Z", "2024-05-01T20:00:00Z")
         api.items[0]["assets"]["elsewhere"] = {"href": "http://169.254.169.254/latest"}
+        api.items[0]["assets"]["broken"] = {"href": "http://["}
         root = f"http://127.0.0.1:{api.port}"
         made = house(
             served, tmp_path, compressions=True, scan_seconds=0.0,
@@ -253,6 +310,7 @@ def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_pat
         "https://a.org/v1x/i", "https://a.org/", "http://a.org/v1/i", "https://a.org:8443/v1/i",
         "https://a.org.evil/v1/i", "https://a.org/v1/../x", "https://a.org/v1/%2e%2e/x", "file:///v1/i",
         "https://x@a.org/v1/i", "https://a.org/v1/i#x", "https://a.org\\@b/v1/i",
+        "https://a.org/v1/..%2fx", "https://a.org/v1/..%5Cx", "https://a.org/v1/..;/x", "https://a.org/v1/%252e%252e/x",
     ],
 )  # fmt: skip
 def test_addresses_that_only_look_allowed_are_refused(url: str) -> None:

@@ -41,7 +41,7 @@ def relayed(tmp_path: Path) -> Relayed:
 
 def told(relayed: Relayed) -> dict[str, Any]:
     """The state at the relay's own time."""
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     try:
         return status(relayed.relay, journal, relayed.time.now)
     finally:
@@ -123,14 +123,21 @@ def test_the_journal_tells_of_changes_and_little_else(relayed: Relayed) -> None:
 
 
 def test_a_runner_says_what_it_waits_for(relayed: Relayed) -> None:
+    seen: list[dict[str, Any]] = []
+
     def sleep(_: float) -> None:
+        seen.append(told(relayed)["doing"])
         raise KeyboardInterrupt
 
     relayed.define(link='[link]\nwindows = [{ from = "23:00", to = "05:00" }]')
     with pytest.raises(KeyboardInterrupt), relayed.running(sleep=sleep) as runner:
         runner.run()
-    doing = told(relayed)["doing"]
-    assert (doing["what"], doing["until"]) == ("closed", "2026-06-10T23:00:00+00:00")
+    assert (seen[0]["what"], seen[0]["until"]) == ("closed", "2026-06-10T23:00:00+00:00")
+    assert told(relayed)["doing"]["what"] == "stopped"
+    journal = Journal(relayed.relay.folder.journal)
+    Reaching(journal).does("fetching", relayed.time.clock())  # the last word of one that was killed
+    journal.close()
+    assert told(relayed)["doing"]["what"] == "fetching"
     relayed.time.sleep(3600)
     assert told(relayed)["doing"]["what"] == "stopped"
 

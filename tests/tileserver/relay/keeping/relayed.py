@@ -16,11 +16,14 @@ from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import Defined, defined, running
 from tileserver.relay.keeping.journal import Journal, Kept
-from tileserver.relay.keeping.runner import Runner, Told
+from tileserver.relay.keeping.notices import Notices
+from tileserver.relay.keeping.runner import Runner
 from tileserver.relay.plan.offers import Key
-from tileserver.relay.upstream.base import Wire
 from tileserver.relay.upstream.folder import FolderUpstream
+from tileserver.relay.upstream.wire import Wire
 
+SAMPLE = Path("samples/S2_romania_2017-01-02.zarr.zip")
+"""An archive of 15 kB."""
 HERE = (
     '[[subscription]]\nname = "here"\narea = [8.66, 47.4, 8.67, 47.41]\n'
     'layers = ["coarse", "area"]\nbands = ["B04"]'
@@ -155,7 +158,7 @@ class Relayed:
         raise AssertionError("it never came")
 
     def running(self, **changes: Any) -> Any:
-        told = Told(note=self.notes.append)
+        told = Notices(note=self.notes.append)
         time = self.time
         given = {"clock": time.clock, "ticks": time.ticks, "sleep": time.sleep, **changes}
         return running(self.relay, told, [(self.relay.terms.origins[0].url, self.broken())], **given)
@@ -200,4 +203,4 @@ def key_of(line: dict[str, Any]) -> Key:
     return Key(line["c"], line["id"], line["etag"])
 
 
-__all__ = ["HERE", "BadLine", "Relayed", "Runner", "Time", "altered", "copy_of", "key_of"]
+__all__ = ["HERE", "SAMPLE", "BadLine", "Relayed", "Runner", "Time", "altered", "copy_of", "key_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from shapely.geometry import box, mapping
 
 from comeo.archive import open_archive
 from comeo.archive.stores.parts import read_map
-from comeo.errors import NotHereError
+from comeo.errors import ComeoError, NotHereError
 from comeo.scene import Window
 from comeo.view.area import Area
 from comeo.view.plan import PixelRequest, plan_pixels
@@ -111,18 +112,14 @@ def test_more_layers_come_when_they_are_wanted(site: Relayed, long: Path) -> Non
     )
 
 
-def test_a_journal_of_before_is_read(site: Relayed, tmp_path: Path) -> None:
-    """Version 1 counted how many layers stay; it knew only the first ones."""
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_journal_of_another_version_is_refused(site: Relayed, tmp_path: Path, version: int) -> None:
     site.run()
     path = tmp_path / "relay/relay.sqlite"
-    for most, keeps in ((2, ("head", "coarse")), (3, ("head", "coarse", "area")), (4, None)):
-        with sqlite3.connect(path) as connection:
-            connection.execute("ALTER TABLE scene DROP COLUMN keeps")
-            connection.execute(f"ALTER TABLE scene ADD COLUMN most INTEGER NOT NULL DEFAULT {most}")
-            connection.execute("PRAGMA user_version = 1")
-        connection.close()
-        journal = Journal(path)
-        assert [each.keeps for each in journal.scenes()] == [keeps]
-        journal.close()
-    site.run()
-    assert site.kept("long")[0].layers == ("head", "area")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    for create in (True, False):
+        with pytest.raises(ComeoError, match=rf"another version of this program \({version}, not 2\); use"):
+            Journal(path, create=create)
+    assert path.read_bytes() == before

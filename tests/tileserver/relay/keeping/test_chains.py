@@ -20,7 +20,7 @@ from tileserver.relay.feed.passing import Passed
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import defined, open_copy, running
 from tileserver.relay.keeping.journal import Journal
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.serving import ToldLines
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.upstream import FolderUpstream
@@ -54,7 +54,7 @@ def take(leaf: Path) -> None:
     """Let a leaf take what the relay's feed tells of."""
     relay = defined(leaf / "RELAY.toml")
     upstreams = [("relay", open_copy(relay, leaf.parent / "private/public")[0])]
-    with running(relay, Told(), upstreams, free=True) as runner:
+    with running(relay, Notices(), upstreams, free=True) as runner:
         runner.run(once=True)
 
 
@@ -105,19 +105,6 @@ def test_a_leaf_takes_from_a_relay_what_the_origin_has_signed(tmp_path: Path) ->
     take(leaf)
     assert not taken.exists(), "it was faulty"
     catalog.close()
-
-
-def test_a_relay_that_has_run_before_reads_its_feed_again(tmp_path: Path) -> None:
-    """Versions before kept no lines as they were signed; no archive comes twice."""
-    relayed, written = began(tmp_path)
-    journal = Journal(tmp_path / "relay/relay.sqlite")
-    journal._connection.execute("DROP TABLE told")
-    journal.set_fact("subscriptions", "of a version before")
-    journal.close()
-    given = relayed.broken().given
-    relayed.run()
-    assert relayed.broken().given == given
-    assert kept_line(tmp_path, written) is not None
 
 
 def test_a_line_that_is_too_large_to_be_passed_on_holds_up_no_other(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.tileserver.relay.origins import FolderOrigin
 from tileserver.cli.main import cli
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.exporting import Since, export, reason_against
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.upstream import FolderUpstream
 
 SAMPLES = Path(__file__).resolve().parents[4] / "samples"
@@ -70,7 +70,7 @@ def copied(
     upstream: FolderUpstream, disk: Path, since: Since = 0, most: int | None = None
 ) -> tuple[int, int, int]:
     """Archives that are on a disk now, bytes that were written, and archives without room."""
-    done = export(upstream, disk, since, most, Told())
+    done = export(upstream, disk, since, most, Notices())
     assert done.refused == []
     return done.archives, done.new, done.left
 
@@ -179,11 +179,11 @@ def test_what_is_published_is_no_disk(origin: FolderOrigin) -> None:
 
 def test_segments_are_copied_once(published: Path, disk: Path) -> None:
     upstream = FolderUpstream(published, Trust())
-    done = export(upstream, disk, 0, None, Told())
+    done = export(upstream, disk, 0, None, Notices())
     assert [*each_line(disk)] == [*each_line(published)]
     assert len(done.refused) == 7, "this origin has lost its archives"
     read = upstream.wire.received
-    export(upstream, disk, 0, None, Told())
+    export(upstream, disk, 0, None, Notices())
     assert upstream.wire.received - read < read / 2
 
 
@@ -212,6 +212,6 @@ def test_two_archives_of_one_name_on_such_a_disk(tmp_path: Path, disk: Path) -> 
     for folder, name in (("a", NAMES[0]), ("A", NAMES[1])):
         (origin.root / folder).mkdir()
         origin.put(Path(shutil.copy(SAMPLES / f"{name}.zarr.zip", origin.root / folder / "x.zarr.zip")))
-    done = export(Watched(origin), disk, 0, None, Told())
+    done = export(Watched(origin), disk, 0, None, Notices())
     assert done.archives == 1
     assert "are one name on such a disk" in done.refused[0]

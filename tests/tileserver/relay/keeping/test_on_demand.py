@@ -60,7 +60,7 @@ def waiting(relay: Relayed) -> list[MissingBlock]:
 
 def wanted(relay: Relayed) -> Any:
     """What status says of it."""
-    journal = Journal(relay.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relay.root / "relay/relay.sqlite", create=False)
     try:
         return status(relay.relay, journal, relay.time.now)["wanted"]
     finally:
@@ -81,6 +81,7 @@ def test_a_tile_is_sharp_after_it_was_looked_at(coarse: Relayed, client: FlaskCl
     assert first.status_code == 200
     assert first.headers[HEADER].endswith("drawn=3")
     assert first.headers["Cache-Control"] == "public, max-age=30"
+    assert HEADER in first.headers["Access-Control-Expose-Headers"].split(", ")
     assert coarse.broken().given == before  # nothing waits for the link
     assert wanted(coarse)["places"] == len(waiting(coarse)) > 0
     expected = wanted(coarse)["bytes"]
@@ -220,7 +221,7 @@ def test_what_subscriptions_left_of_the_quota_is_the_most(relayed: Relayed) -> N
     relayed.run()
     look(relayed, *(block(relayed, row, col) for row in range(8) for col in range(8)))
     relayed.run()
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     assert sum(wire for wire, _ in journal.spent().values()) <= 90_000
     journal.close()
 

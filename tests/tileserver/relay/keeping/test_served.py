@@ -72,7 +72,7 @@ def test_a_scene_comes_onto_the_relays_map(
     assert item["properties"].get("comeo:completeness", 1) == 1
     assert client.get(INSIDE).data == sharp.data
     assert (tmp_path / "relay/archives/optical/scene.zarr.zip").exists()
-    journal = Journal(tmp_path / "relay/relay.sqlite", writable=False)
+    journal = Journal(tmp_path / "relay/relay.sqlite", create=False)
     spent = status(defined(path), journal, now_utc())["spent"]
     journal.close()
     assert spent["useful"] == (tmp_path / "relay/archives/optical/scene.zarr.zip").stat().st_size
@@ -96,7 +96,10 @@ def test_the_commands_say_what_they_find(archive: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ComeoError, match="nothing has been fetched yet; use comeo relay run"):
         call("plan", str(path))
+    with pytest.raises(ComeoError, match="nothing has been fetched yet; use comeo relay run"):
+        call("verify", str(path))
     call("run", str(path), "--once")
+    assert "not running; comeo relay run begins it" in call("status", str(path))
     told = call("plan", str(path))
     assert "area   scene" in told
     assert "EUR" in told

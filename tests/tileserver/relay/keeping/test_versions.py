@@ -10,29 +10,17 @@ import pytest
 
 from comeo.archive import open_archive
 from comeo.errors import ComeoError
-from tests.tileserver.relay.keeping.relayed import HERE, Relayed, altered, copy_of
+from tests.tileserver.relay.keeping.relayed import HERE, SAMPLE, Relayed, altered, copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
 from tileserver.relay.errors import UnreachableError
 from tileserver.relay.feed.lines import moment
 from tileserver.relay.feed.trust import Trust
+from tileserver.relay.keeping.assembly import running
 from tileserver.relay.keeping.journal import Journal
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.status import speed_of_line, status
 from tileserver.relay.keeping.verifying import verify
 from tileserver.relay.upstream.folder import FolderUpstream
-
-SAMPLE = Path("samples/S2_romania_2017-01-02.zarr.zip")
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Relayed:
-    """A relay of an origin with a scene of 15 kB."""
-    (tmp_path / "origin").mkdir()
-    origin = FolderOrigin(tmp_path / "origin")
-    origin.put(copy_of(SAMPLE, origin, "a"), c="optical", id="scene", t=moment(NOW))
-    found = Relayed(origin, tmp_path)
-    found.define()
-    return found
 
 
 def test_a_newer_version_takes_the_place_when_it_is_here(small: Relayed, archive: Path) -> None:
@@ -126,6 +114,55 @@ def test_a_new_list_is_compared_and_nothing_fetched_again(small: Relayed) -> Non
     assert not small.path("gone").exists()
 
 
+def test_a_new_list_numbers_scenes_anew(small: Relayed) -> None:
+    for name in ("second", "third"):
+        small.origin.put(altered(SAMPLE, small.origin.root / f"{name}.zarr.zip", name), c="optical", id=name)
+    small.run()
+    line = small.broken()
+    given, documents = line.given, small.origin.documents
+    small.origin.epoch = 2
+    small.origin.documents = [{**documents[2], "seq": 1}, {**documents[0], "seq": 2}]
+    newer = altered(SAMPLE, small.origin.root / "newer.zarr.zip", "newer")
+    small.origin.put(newer, c="optical", id="second")
+    small.origin.documents = [
+        {**each, "seq": number} for number, each in enumerate(small.origin.documents[::-1], 1)
+    ]
+    small.origin.write()
+    small.time.sleep(3600)
+    small.run()
+    assert small.path().exists()
+    assert small.path("third").exists()
+    assert small.path("second").read_bytes() == newer.read_bytes()
+    assert line.given - given == newer.stat().st_size
+    small.origin.drop("third", "withdrawn")
+    small.time.sleep(3600)
+    small.run()
+    assert not small.path("third").exists()
+
+
+@pytest.mark.parametrize("later", [(), ("new", "newer")], ids=["shorter", "longer"])
+def test_a_new_list_that_begins_while_the_relay_runs_is_read_from_the_first(
+    small: Relayed, later: tuple[str, ...]
+) -> None:
+    other = altered(SAMPLE, small.origin.root / "b.zarr.zip")
+    small.origin.put(other, c="optical", id="gone")
+    with small.running() as runner:
+        runner.run(once=True)
+        assert small.path("gone").exists()
+        small.origin.epoch, small.origin.documents = 2, small.origin.documents[:1]
+        small.origin.write()
+        for name in later:
+            small.origin.put(
+                altered(SAMPLE, small.origin.root / f"{name}.zarr.zip", name), c="optical", id=name
+            )
+        for _ in range(2):  # it is noticed, then compared
+            small.time.sleep(120)
+            runner.run(once=True)
+        assert not small.path("gone").exists()
+        assert all(small.path(name).exists() for name in ("scene", *later))
+    assert all(each.confirmed for each in small.kept())
+
+
 def test_a_new_list_that_is_still_being_written_drops_nothing(small: Relayed) -> None:
     small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="later")
     small.run()
@@ -165,9 +202,7 @@ def test_a_scene_of_two_origins_is_of_the_first(small: Relayed, tmp_path: Path) 
     second.put(copy_of(SAMPLE, second, "other"), c="optical", id="scene")
     small.run()
     upstream = FolderUpstream(second.root, Trust(None, second.key.text))
-    from tileserver.relay.keeping.assembly import running
-
-    with running(small.relay, Told(), [("second", upstream)], clock=small.time.clock) as runner:
+    with running(small.relay, Notices(), [("second", upstream)], clock=small.time.clock) as runner:
         runner.run(once=True)
     assert [each.origin for each in small.kept()] == [small.origin.uuid]
 
@@ -232,7 +267,7 @@ def test_a_file_that_is_lost_comes_again(small: Relayed) -> None:
     small.run()
     small.path().unlink()
     small.run()
-    assert small.path().read_bytes() == SAMPLE.read_bytes()
+    assert small.path().read_bytes() == (small.origin.root / "a.zarr.zip").read_bytes()
     assert any("is no longer there; it is fetched again" in note for note in small.notes)
 
 
@@ -247,7 +282,7 @@ def test_a_feed_that_is_not_signed_is_not_believed(small: Relayed) -> None:
 def test_the_state_is_told(relayed: Relayed, archive: Path) -> None:
     relayed.define(link='[link]\ndaily = "300 kB"')
     relayed.run()
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     found = status(relayed.relay, journal, relayed.time.now)
     journal.close()
     assert found["scenes"] == {"coarse": 1}
@@ -277,7 +312,7 @@ def test_a_disk_that_is_carried_brings_what_the_link_has_told_of(small: Relayed)
     for _ in range(2):  # lines first, as nothing is known; then there is nothing more
         result = CliRunner().invoke(cli, ["relay", "import", definition, str(small.root / "disk")])
         assert result.exit_code == 0, result.output
-    assert small.path().read_bytes() == SAMPLE.read_bytes()
+    assert small.path().read_bytes() == (small.origin.root / "a.zarr.zip").read_bytes()
     small.define()
     small.run()
     assert small.path("newer").exists()

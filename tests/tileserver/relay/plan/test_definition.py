@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_what_is_written_is_read() -> None:
     assert (found.link.daily, found.link.monthly) == (300_000_000, 6_000_000_000)
     assert found.link.reserve_for_alerts == pytest.approx(0.1)
     assert found.disk.most == 64_000_000_000
-    assert found.drops == "keep-days 30"
+    assert found.drops == timedelta(days=30)
 
 
 def test_several_origins_are_a_list() -> None:
@@ -79,6 +80,7 @@ def test_several_origins_are_a_list() -> None:
             '"Ivory Coast"',
             "subscription[1].area: 'Ivory Coast' is no area; give [west",
         ),
+        ('"sites:forest-watch"', '"country:"', "subscription[1].area: 'country:' names no countries; write"),
         ('"sites:forest-watch"', '"sites:a b"', "subscription[1].area: 'sites:a b' is no geoservice"),
         ("[9.0, 45, 10, 46]", "[9.0, 46, 10, 45]", "subscription[2].area: the box is empty; its order is"),
         ('"300 MB"', '"300 Mbit"', "link.daily: '300 Mbit' is no size; write one as 300 MB or 6 GB"),
@@ -93,10 +95,20 @@ def test_several_origins_are_a_list() -> None:
         ('"2y"', '"two years"', "subscription[1].keep: 'two years' is no span of time; write one as 90d"),
         ('"10 %"', '"some"', "link.reserve_for_alerts: 'some' is no share; write one as 10 % or 0.1"),
         ('"keep-days 30"', '"never"', "drops: 'never' is not known; write mirror, keep, or keep-days 30"),
+        ('"keep-days 30"', "30", "drops: '30' is not known; write mirror, keep, or keep-days 30"),
         ('name = "box"', 'name = "ministry sites"', "the file: two subscriptions have one name"),
         ("ed25519:", "rsa:", "origin[1].key: String should match"),
         ("https://origin", "ftp://origin", "origin[1].url: String should match"),
         ("[disk]", "[disk", "RELAY.toml is not TOML"),
+        ('daily = "300 MB"', "daily = true", "link: daily is a number or a text, not true"),
+        ('keep = "2y"', "keep = true", "subscription[1]: keep is a number or a text, not true"),
+        ("since = 2015-01-01", "since = 0", "subscription[1].since: 0 is no date; write one as 2015-01-01"),
+        ('keep = "2y"', 'until = "May"', "subscription[1].until: 'May' is no date; write one as 2015-01-01"),
+        (
+            "since = 2015-01-01",
+            "since = 2026-05-01\nuntil = 2026-04-30T12:00:00Z",
+            "subscription[1]: until is not later than since, so that nothing is wanted",
+        ),
     ],
 )
 def test_a_fault_is_one_sentence_with_its_key(old: str, new: str, said: str) -> None:

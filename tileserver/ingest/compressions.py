@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from comeo.archive import open_archive
-from comeo.compression import compress
 from comeo.errors import ArchiveError, BoundError, CodecError, NotFoundError, ParameterError, SourceError
 from comeo.progress import Progress
 from comeo.sources import open_source
 from comeo.sources.stac import load_item
 from tileserver.errors import BusyError, ConflictError, ForbiddenError
-from tileserver.ingest.compressing import is_full, named
+from tileserver.ingest.compressing import compress_as, is_full, named
 from tileserver.ingest.document import Id, Quality, Reading
 from tileserver.ingest.orders import archive_name
 from tileserver.ingest.uploads import Uploads, check_whole
@@ -79,6 +81,7 @@ def run(scenes: Scenes, body: CompressionOrder, output: Path, progress: Progress
     folder = settings.compressions_folder
     folder.mkdir(parents=True, exist_ok=True)
     with _product(settings, body, output.parent) as place, _in_words(place, folder):
+        _check_unpacked(place, settings)
         with open_source(place, scene_id=body.id) as opened:
             _check_size(opened.raw_bytes, settings)
             scene = named(opened, body.quality, (body.quality,))
@@ -86,12 +89,7 @@ def run(scenes: Scenes, body: CompressionOrder, output: Path, progress: Progress
             path = folder / archive_name(scene.id, content, body.quality, Reading())
             if not path.exists():
                 check_new(scenes, scene.collection, scene.id)
-                quality = body.quality
-                compress(
-                    scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step,
-                    clear=quality.clear, preset=quality.preset, clouds=quality.clouds,
-                    despeckle=quality.despeckle, progress=progress,
-                )  # fmt: skip
+                compress_as(body.quality, scene, path, progress)
         output.write_text(json.dumps(_result(path)))
 
 
@@ -136,7 +134,9 @@ def _is_under(url: str, source: str) -> bool:
     """Whether an address lies under another: of its very scheme, host and port, and below its path."""
     one, other = urlsplit(url), urlsplit(source)
     folder = other.path.rstrip("/") + "/"
-    inside = one.path.startswith(folder) and "/../" not in f"{one.path}/" and "%2e" not in one.path.lower()
+    # Servers differ in how often they decode, whether backslashes are slashes, and what ";" ends.
+    parts = re.split(r"[/\\]", unquote(unquote(one.path)))
+    inside = one.path.startswith(folder) and not any(each.partition(";")[0] in (".", "..") for each in parts)
     return (one.scheme, one.netloc.lower()) == (other.scheme, other.netloc.lower()) and inside
 
 
@@ -174,7 +174,7 @@ def _copied(settings: Settings, url: str, copy: Path) -> Path:
         hrefs = [asset["href"]]
         if isinstance(others, dict):
             hrefs += [each["href"] for each in others.values() if isinstance(each, dict) and "href" in each]
-        asset["href"] = _allowed(settings, [urljoin(url, str(href)) for href in hrefs])
+        asset["href"] = _allowed(settings, url, hrefs)
     item["assets"] = {key: asset for key, asset in item["assets"].items() if asset["href"]}
     if not item["assets"]:
         raise ForbiddenError(
@@ -184,13 +184,15 @@ def _copied(settings: Settings, url: str, copy: Path) -> Path:
     return copy
 
 
-def _allowed(settings: Settings, hrefs: list[str]) -> str:
+def _allowed(settings: Settings, url: str, hrefs: list[Any]) -> str:
+    """The first of what an Item names that is allowed, or empty."""
     for href in hrefs:
-        try:
-            check_source(settings, href)
-        except (ForbiddenError, ParameterError):
-            continue
-        return href
+        with contextlib.suppress(
+            ForbiddenError, ParameterError, ValueError
+        ):  # the last of what is no address
+            whole = urljoin(url, str(href))
+            check_source(settings, whole)
+            return whole
     return ""
 
 
@@ -198,8 +200,23 @@ def _check_size(raw_bytes: int, settings: Settings) -> None:
     most = _RAW_PER_BYTE * settings.max_product_bytes
     if raw_bytes > most:
         raise BoundError(
-            f"the product has {raw_bytes} bytes of pixels, more than {most}", "max_product_bytes"
+            f"the product has {raw_bytes} bytes when it is unpacked, more than {most}", "max_product_bytes"
         )
+
+
+def _check_unpacked(place: Path, settings: Settings) -> None:
+    """Refuse a zip that would fill the disk: its files are read no further than it states them to be.
+
+    Raises:
+        BoundError: Saying how large it is.
+    """
+    if not zipfile.is_zipfile(place):
+        return
+    with (
+        contextlib.suppress(zipfile.BadZipFile, ValueError, NotImplementedError),
+        zipfile.ZipFile(place) as packed,
+    ):
+        _check_size(sum(each.file_size for each in packed.infolist()), settings)
 
 
 def _result(path: Path) -> dict[str, Any]:
