@@ -54,7 +54,7 @@ class Case:
         self.right = {origin.documents[0]["etag"]: self.archive.read_bytes()}
 
     def step(self, numbers: list[int]) -> bool:
-        """Run to the end, killed before the n-th write of each process but the last; whether the first was."""
+        """Run to the end, killed before the n-th writes of processes but the last; whether the first was."""
         for count, number in enumerate([*numbers, None]):
             lived = self._run(number)
             self.wrong += self._look()
