@@ -106,8 +106,12 @@ def test_pages_in_every_order(pair: Pair, keys: tuple[str, ...], descending: boo
     assert len(found[0]) == SCENES
 
 
+@pytest.mark.parametrize("narrow", [0.0, 360.0], ids=["counted first", "counted as they are met"])
 @pytest.mark.parametrize("collections", [None, ("ocean",), ("ocean", "forest"), ("none",)])
-def test_searches(pair: Pair, collections: tuple[str, ...] | None) -> None:
+def test_searches(
+    pair: Pair, collections: tuple[str, ...] | None, narrow: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tileserver.catalog.postgres.queries.NARROW", narrow)
     times = (None, datetime(2016, 3, 1, tzinfo=UTC))
     orders = (Order((SortKey("datetime", True),)), Order((SortKey("datetime"),)))
     for bbox, start, order in itertools.product(BOXES, times, orders):
@@ -129,8 +133,12 @@ def test_conditions(pair: Pair, condition: Condition) -> None:
     assert pair.postgres.count(Search(filter=condition)) < SCENES
 
 
-def test_in_a_large_place_scenes_are_met_in_their_order(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("narrow", [0.0, 360.0], ids=["counted first", "counted as they are met"])
+def test_in_a_large_place_scenes_are_met_in_their_order(
+    pair: Pair, narrow: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tileserver.catalog.postgres.queries.FEW", 10)
+    monkeypatch.setattr("tileserver.catalog.postgres.queries.NARROW", narrow)
     for bbox in BOXES:
         order = Order((SortKey("datetime", True),))
         found = [everything(catalog, Search(bbox=bbox), order, 7) for catalog in pair]

@@ -140,6 +140,7 @@ def run(kills: int, seed: int, folder: Path) -> tuple[int, list[str]]:
         if case.made() > most:
             case.wrong.append(f"{case.made()} archives were compressed, at most {most} were to")
         done, wrong, number = done + case.kills, wrong + case.wrong, number + 1
+        print(f"{done} of {kills} kills", file=sys.stderr, flush=True)
         shutil.rmtree(case.root)
     return done, wrong
 

@@ -25,8 +25,9 @@ from tests.tileserver.relay.keeping.relayed import Relayed, altered, copy_of
 from tests.tileserver.relay.origins import FolderOrigin, make_archive
 from tileserver.relay.keeping.bringing import SYNC_BYTES
 
+STEPS = ("fetch", "replace", "fade")
 MOST = 120
-"""Writes of a step, about."""
+"""Writes of a step, at most."""
 KEEP = '[[subscription]]\nname = "all"\narea = [8.66, 47.4, 8.67, 47.41]\nkeep = "30d"'
 
 
@@ -52,13 +53,14 @@ class Case:
         self.relayed.define(subscription=KEEP)
         self.right = {origin.documents[0]["etag"]: self.archive.read_bytes()}
 
-    def step(self, numbers: list[int]) -> None:
-        """Run to the end, being killed before the n-th write of each process but the last one."""
-        for number in [*numbers, None]:
+    def step(self, numbers: list[int]) -> bool:
+        """Run to the end, killed before the n-th writes of processes but the last; whether the first was."""
+        for count, number in enumerate([*numbers, None]):
             lived = self._run(number)
             self.wrong += self._look()
             if lived:
-                return
+                return count > 0
+        return True
 
     def replace(self) -> None:
         """Let the origin have a newer version."""
@@ -136,16 +138,20 @@ def run(kills: int, seed: int, folder: Path, archive: Path) -> tuple[int, list[s
     done = 0
     wrong: list[str] = []
     number = 0
+    writes = dict.fromkeys(STEPS, MOST)  # of a step that nobody interrupts, as far as is known
     while done < kills:
         case = Case(folder / f"case-{number}", archive)
-        for step in ("fetch", "replace", "fade"):
+        for step in STEPS:
             if step == "replace":
                 case.replace()
             if step == "fade":
                 case.relayed.time.sleep(31 * 86_400)
-            case.step([1 + number, *(chance.randint(1, MOST) for _ in range(4))])
+            first = 1 + number % writes[step]
+            if not case.step([first, *(chance.randint(1, writes[step]) for _ in range(4))]):
+                writes[step] = first - 1
             case.wrong += case.end(step)
         done, wrong, number = done + case.kills, wrong + case.wrong, number + 1
+        print(f"{done} of {kills} kills", file=sys.stderr, flush=True)
         shutil.rmtree(case.root)
     return done, wrong
 

@@ -85,6 +85,8 @@ def _operand(operand: Operand) -> Sql:  # noqa: PLR0911 - one for each kind
             return name, []
         case Property(name, "list"):  # never compared itself: whether there is one is all that is asked
             return _of_kind(name, "list", "1", 0)
+        case Property("eo:cloud_cover", "number"):
+            return "clouds", []
         case Property(name, "number"):
             return "number_of(properties -> %s::text)", [name]
         case Property(name, _):

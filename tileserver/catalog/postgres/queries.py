@@ -31,6 +31,8 @@ from tileserver.errors import BusyError
 
 FEW: Final = 2000
 """Scenes in a place that are sorted rather than met in the order of the results."""
+NARROW: Final = 1.5
+"""Degrees across which there are few scenes, most likely; a tile of zoom 8 is 1.4 wide."""
 _RECORD: Final = "path, signature, collection, id, datetime, west, south, east, north, etag, kind"
 _WIDTH: Final = 11
 _MOST_KINDS: Final = 65_536
@@ -73,7 +75,8 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
     """See `Catalog.hits`.
 
     Where few scenes lie in the place of a search these are sorted; else scenes are met in their order, until
-    there are enough that lie there.
+    there are enough that lie there. Scenes in a narrow place are few nearly always: they are counted as they
+    are met, so that a tile is one question.
     """
     columns = [column for key in order.keys for column in _columns(key)]
     names = [Column("collection", [], False, "text"), Column("id", [], False, "text")]
@@ -81,17 +84,19 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
     if after:
         where.append(_behind([*columns, *names], _places(order, after)))
     by_property = any(one.values for one in columns)
-    near = source(search, few=is_few(db, search), columns="*" if by_property else _RECORD)
     shown = ", ".join([_RECORD, *(one.text for one in columns)])
-    text = (
-        f"SELECT {shown} FROM {near.text} WHERE {joined(where)} "  # noqa: S608
-        f"ORDER BY {', '.join(_ordered(one) for one in [*columns, *names])} LIMIT %s"
-    )
-    values = [
-        *(value for one in columns for value in one.values), *near.values, *values_of(where),
-        *(value for one in columns for value in one.values), limit,
-    ]  # fmt: skip
-    rows = db.execute(text, values).fetchall()
+    sorting = ", ".join(_ordered(one) for one in [*columns, *names])
+    own = [value for one in columns for value in one.values]
+
+    def rows_of(near: Part, more: str = "") -> list[tuple[Any, ...]]:
+        text = f"SELECT {shown}{more} FROM {near.text} WHERE {joined(where)} ORDER BY {sorting} LIMIT %s"  # noqa: S608
+        return db.execute(text, [*own, *near.values, *values_of(where), *own, limit]).fetchall()
+
+    at_once = _is_narrow(search.bbox) and search.filter is None and not by_property
+    rows = rows_of(_counted(source(search, few=True)), ", near") if at_once else []
+    if not at_once or (rows[0][-1] > FEW if rows else not is_few(db, search)):
+        few = is_few(db, search)
+        rows = rows_of(source(search, few=few, columns="*" if by_property else _RECORD))
     records = _records(db, [row[:_WIDTH] for row in rows])
     return [
         Hit(record, _cursor(order, record, row[_WIDTH:])) for record, row in zip(records, rows, strict=True)
@@ -245,6 +250,19 @@ def source(search: Search, *, few: bool, columns: str = _RECORD) -> Part:
         parts.append(f"SELECT {columns} FROM items WHERE extent && %s::box{others}")  # noqa: S608
         values += [boxes[number], *boxes[:number]]
     return Part(f"({' UNION ALL '.join(parts)} OFFSET 0) AS items", values)
+
+
+def _counted(near: Part) -> Part:
+    """A source with how many scenes lie there, `near`; of those in excess of `FEW` one alone."""
+    met = f"(SELECT * FROM {near.text} LIMIT {FEW + 1}) AS met"  # noqa: S608
+    return Part(f"(SELECT *, count(*) OVER () AS near FROM {met} OFFSET 0) AS items", near.values)  # noqa: S608
+
+
+def _is_narrow(bbox: BBox | None) -> bool:
+    if bbox is None:
+        return False
+    west, south, east, north = bbox
+    return 0 <= east - west <= NARROW and north - south <= NARROW
 
 
 def _boxes(bbox: BBox) -> list[str]:
