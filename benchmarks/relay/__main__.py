@@ -27,7 +27,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Iterable[str]]] = {
         "line": lambda: line.report(arguments.data),
         "value": value.report,
-        "year": year.report,
+        "year": lambda: year.report(arguments.data),
         "idle": idle.report,
     }
     folder = arguments.output / "relay"

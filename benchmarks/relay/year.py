@@ -1,19 +1,22 @@
 """Bytes that a site costs a year: 73 dates of 5 × 5 km, as a relay fetches them from a server.
 
-A relay takes a few dates, archives of full size (`benchmarks.relay.skeleton`), from `comeo serve` over HTTP;
+A relay takes a few dates, archives of full size (`benchmarks.relay.skeleton`), and one that is of a whole
+product (`benchmarks.full_product`), without clear pixels, from `comeo serve` over HTTP;
 what is counted is what its own budget counts: bytes both ways with the headers of HTTP, TCP and IP, as the
 system counts packets, the feed and its index among them. The year is 73 times what a date took of that.
 
-Run with: python -m benchmarks.relay year [--output FOLDER]
+Run with: python -m benchmarks.relay year [--data FOLDER] [--output FOLDER]
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from benchmarks.full_product import full_scene
 from benchmarks.relay.line import origin
 from benchmarks.relay.skeleton import skeleton
 from tileserver.relay.feed.trust import Trust
@@ -38,7 +41,7 @@ CASES: Final = {
 }
 
 
-def fetched(port: int, key: str, folder: Path, site: Box, terms: str) -> tuple[int, int]:
+def fetched(port: int, key: str, folder: Path, site: Box, terms: str, dates: int) -> tuple[int, int]:
     """Bytes on the wire that a relay of the site takes, and bytes of archives that it then has."""
     folder.mkdir()
     url = f"http://127.0.0.1:{port}/"
@@ -56,13 +59,19 @@ def fetched(port: int, key: str, folder: Path, site: Box, terms: str) -> tuple[i
         scenes, spent = [*journal.scenes()], journal.spent()
     finally:
         journal.close()
-    if len(scenes) != TAKEN or any("area" not in each.layers for each in scenes):
+    if len(scenes) != dates or any("area" not in each.layers for each in scenes):
         raise RuntimeError("not all dates have come")
     return sum(wire for wire, _ in spent.values()), sum(each.published for each in scenes)
 
 
-def report() -> Iterator[str]:
+def report(data: Path) -> Iterator[str]:
     """A table."""
+    with tempfile.TemporaryDirectory() as name, origin(Path(name)) as (port, key, archives):
+        yield f"| {DATES} dates of 5 × 5 km | a date, on the wire | and on the disk | a year | of 8 MB |"
+        yield "|---|---|---|---|---|"
+        shutil.copy(full_scene(data), archives / ".product")
+        (archives / ".product").rename(archives / "product.zarr.zip")
+        yield from rows(port, key, Path(name) / "product", dict([*CASES.items()][:2]), 1, ", of a product")
     with tempfile.TemporaryDirectory() as name, origin(Path(name)) as (port, key, archives):
         sizes = []
         for day in range(1, TAKEN + 1):
@@ -71,16 +80,22 @@ def report() -> Iterator[str]:
             sizes.append(hidden.stat().st_size)
             hidden.rename(archives / f"S2A_202005{day:02}_T32TMT_L2A.zarr.zip")
         whole = sum(sizes) / len(sizes)
-        yield f"| {DATES} dates of 5 × 5 km | a date, on the wire | and on the disk | a year | of 8 MB |"
-        yield "|---|---|---|---|---|"
-        for number, (what, (site, terms)) in enumerate(CASES.items()):
-            wire, here = fetched(port, key, Path(name) / f"case-{number}", site, terms)
-            year = DATES * wire / TAKEN
-            yield (
-                f"| {what} | {wire / TAKEN / 1e3:,.1f} kB | {here / TAKEN / 1e3:,.1f} kB "
-                f"| {year / 1e6:.2f} MB | {year / GOAL:.0%} |"
-            )
+        yield from rows(port, key, Path(name) / "skeletons", CASES, TAKEN, "")
         yield (
             f"| whole archives, without headers | {whole / 1e3:,.0f} kB | {whole / 1e3:,.0f} kB "
             f"| {DATES * whole / 1e6:,.0f} MB | {DATES * whole / GOAL:.0%} |"
+        )
+
+
+def rows(
+    port: int, key: str, folder: Path, cases: Mapping[str, tuple[Box, str]], dates: int, more: str
+) -> Iterator[str]:
+    """Rows of a table: what so many dates took."""
+    folder.mkdir()
+    for number, (what, (site, terms)) in enumerate(cases.items()):
+        wire, here = fetched(port, key, folder / f"case-{number}", site, terms, dates)
+        year = DATES * wire / dates
+        yield (
+            f"| {what}{more} | {wire / dates / 1e3:,.1f} kB | {here / dates / 1e3:,.1f} kB "
+            f"| {year / 1e6:.2f} MB | {year / GOAL:.0%} |"
         )
