@@ -129,7 +129,7 @@ def test_a_chart_says_each_date_as_the_server_does(visit: Visits, followed: Foll
 
 
 def test_a_chart_has_values_limits_and_dates_outside_in_it(visit: Visits, followed: Followed) -> None:
-    seen = visit(followed.address)
+    seen = visit(followed.address, device_scale_factor=1)
     page = dashboard(seen, "#geoservice=one&period=all")
     shot = page.locator(".plot").screenshot()
     pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), int)

@@ -134,7 +134,7 @@ class Journal:
                 self._database.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._leave()
-                raise ComeoError(f"{self.path} cannot be written: {error}; see to its disk") from error
+                raise ComeoError(f"{self.path} cannot be written: {error}; check its disk") from error
             except BaseException:
                 self._leave()
                 raise

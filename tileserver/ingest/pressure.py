@@ -40,7 +40,7 @@ class Pressure:
         try:
             free = shutil.disk_usage(self._shelf.workplace).free - under_way * self._largest
         except OSError as error:
-            return f"{self._shelf.workplace} cannot be used: {error.strerror or error}; see to it"
+            return f"{self._shelf.workplace} cannot be used: {error.strerror or error}; check its disk"
         if free - self._largest < self._limits.min_free:
             return (
                 f"the disk of {self._shelf.workplace} has {free:,} bytes left, and min_free is "

@@ -153,8 +153,11 @@ def test_backfill_has_its_share(tmp_path: Path) -> None:
         def work(self, order: Order) -> Done:
             raise SourceError("not now")
 
-    executor = Named()
-    ingest(path, executor)
+    executor, source = Named(), read_source(path)
+    journal = Journal(journal_path(source))
+    runner = Runner(source, journal, finder_of(source, journal), executor)
+    assert runner._look()  # all of it is known before the first order
+    runner.run(once=True)
     old = ["_2020" in order.place for order in executor.orders]
     assert len(old) == 16
     assert old[:8] == [True, False, False, False, True, False, False, False]
@@ -293,7 +296,7 @@ def test_a_full_disk_of_the_journal_is_one_sentence(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
     journal._database.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(ComeoError, match="cannot be written: database or disk is full; see to its disk"):
+    with pytest.raises(ComeoError, match="cannot be written: database or disk is full; check its disk"):
         journal.set_mark("large", "x" * 1_000_000)
     assert journal.mark("large") is None
     journal.close()

@@ -351,13 +351,14 @@ class Runner:
     def _failed(self, source: Source, error: UpstreamError, key: Key | None = None) -> None:
         """Leave an origin alone for a while; and a scene that was refused for longer: others may not be.
 
-        Where nothing has come of a scene in many tries, the feed tells whether that is the line's fault.
+        Where nothing has come of a scene in many tries, and others wait, the feed tells whether that is the
+        line's fault.
         """
         refused = not isinstance(error, UnreachableError)
         kept = None if key is None or refused else self._journal.get(key)
         if refused and key is not None:
             self._put_off.add(key)
-        elif kept is not None and self._put_off.in_vain(kept):
+        elif kept is not None and self._put_off.in_vain(kept) and source.order.has_others(kept.key):
             source.suspect, source.polled_at = key, float("-inf")
         self._lost(source, "refused" if refused else "unreachable")
         seconds = source.backoff.wait(refused=refused)

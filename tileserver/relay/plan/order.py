@@ -62,6 +62,10 @@ class Order:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def has_others(self, key: Key) -> bool:
+        """Whether any but one scene waits."""
+        return self._waiting.keys() != {key}
+
     def put(self, each: Waiting, now: datetime) -> None:
         """Add a scene, or say that something else of it is missing."""
         key = each.wish.offer.key
