@@ -51,6 +51,6 @@ class PutOff:
         self._tried[kept.key] = kept.received.total, tries
         return tries >= _TRIES
 
-    def came(self, key: Key) -> None:
-        """Say that a try did not fail."""
+    def acquit(self, key: Key) -> None:
+        """Say that a try did not fail, or that the line did."""
         self._tried.pop(key, None)

@@ -154,6 +154,9 @@ class Runner:
                 continue
             except UpstreamError as error:
                 self._failed(source, error)
+                if source.suspect is not None:  # it is the line
+                    self._put_off.acquit(source.suspect)
+                    source.suspect = None
                 continue
             finally:
                 self._settle(source)
@@ -376,7 +379,7 @@ class Runner:
         source.ready_at = self._ticks() + DISTRUST_SECONDS
 
     def _came(self, source: Source, key: Key) -> None:
-        self._put_off.came(key)
+        self._put_off.acquit(key)
         self._heard(source)
 
     def _heard(self, source: Source) -> None:

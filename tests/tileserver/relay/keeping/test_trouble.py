@@ -86,6 +86,7 @@ def test_an_archive_that_never_answers_holds_up_no_other(
 
 
 def test_a_line_that_is_down_puts_no_scene_off(small: Relayed, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="other")
     line = small.broken()
 
     def down(*_: object) -> Iterator[bytes]:
@@ -93,16 +94,21 @@ def test_a_line_that_is_down_puts_no_scene_off(small: Relayed, monkeypatch: pyte
 
     with small.running() as runner:
         runner._poll()
-    for name in ("read", "lines", "index", "head"):
-        monkeypatch.setattr(line, name, down)
-    back = small.time.seconds + 600
+    monkeypatch.setattr(line, "read", down)
+    monkeypatch.setattr(line, "head", down)
+    cut, back = small.time.seconds + 5, small.time.seconds + 600
 
     def at(now: float) -> None:
         if now >= back:
             monkeypatch.undo()
+        elif now >= cut:  # the feed, too, once it is known
+            monkeypatch.setattr(line, "lines", down)
+            monkeypatch.setattr(line, "index", down)
 
-    _run_for(small, 602, at)
+    _run_for(small, 605, at)
+    assert not [note for note in small.notes if "nothing comes" in note]
     assert small.path().exists()
+    assert small.path("other").exists()
 
 
 def test_what_was_wrong_with_a_feed_is_forgotten_once_it_is_right(small: Relayed) -> None:
