@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from shapely.geometry import box
 
-from tileserver.relay.plan.areas import CELLS
+from tileserver.relay.feed.lines import MAP_SIDE
 from tileserver.relay.plan.definition import Subscription
 from tileserver.relay.plan.offers import Key, Offer, Subscriber, Wish, wish_of
 from tileserver.relay.plan.order import Order, Waiting
@@ -61,7 +61,7 @@ def _offer(chance: np.random.Generator, tile: int, day: int) -> Offer:
 
 def _clear(chance: np.random.Generator, cloud: float) -> NDArray[np.bool_]:
     """Clouds in patches, of such a share."""
-    field = gaussian_filter(chance.standard_normal((CELLS, CELLS)), 2.0)
+    field = gaussian_filter(chance.standard_normal((MAP_SIDE, MAP_SIDE)), 2.0)
     return np.asarray(field >= np.quantile(field, cloud))
 
 

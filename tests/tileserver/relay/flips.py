@@ -22,13 +22,13 @@ from comeo.archive.stores.file import LocalFile
 from tests.parts import long_archive
 from tests.tileserver.relay.keeping.relayed import copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
+from tileserver.catalog.footprints import box_of
 from tileserver.relay.feed.lines import PutLine
 from tileserver.relay.keeping.checking import damaged
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Kept
 from tileserver.relay.keeping.offering import key_of, offer_of
 from tileserver.relay.keeping.ranges import area_extents
-from tileserver.relay.plan.areas import box_of
 from tileserver.relay.plan.definition import LAYERS, Layer, Subscription
 from tileserver.relay.plan.offers import Subscriber, Wish, wish_of
 

@@ -10,17 +10,17 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import GeometryCollection, box
+from shapely.geometry import GeometryCollection
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import ComeoError
+from tileserver.catalog.footprints import box_of
 from tileserver.countries.borders import area_of_countries
 from tileserver.countries.codes import is_countries
+from tileserver.relay.feed.lines import MAP_SIDE
 from tileserver.relay.plan.definition import Box, Subscription
 from tileserver.render.geojson import geometry_of
 
-CELLS: Final = 16
-"""Rows and columns of a map of what is clear."""
 MAX_VERTICES: Final = 100_000
 _MOST_BYTES: Final = 16 << 20
 Sites = Callable[[str], BaseGeometry]
@@ -34,14 +34,6 @@ def no_sites(slug: str) -> BaseGeometry:
         ComeoError: Always.
     """
     raise ComeoError(f"area sites:{slug} needs the database of geoservices; name it with --database")
-
-
-def box_of(bbox: Box | Sequence[float]) -> BaseGeometry:
-    """A box in degrees; one whose west is above its east passes the antimeridian."""
-    west, south, east, north = bbox
-    if west <= east:
-        return box(west, south, east, north)
-    return shapely.union(box(west, south, 180, north), box(-180, south, east, north))
 
 
 def area_of(subscription: Subscription, folder: Path, sites: Sites = no_sites) -> BaseGeometry | None:
@@ -98,15 +90,15 @@ def _file(path: Path) -> BaseGeometry:
 def cells_of(bbox: Sequence[float], area: BaseGeometry | None) -> NDArray[np.bool_]:
     """Which cells of a scene's box the area touches: (16, 16), the northernmost row first."""
     if area is None:
-        return np.ones((CELLS, CELLS), bool)
+        return np.ones((MAP_SIDE, MAP_SIDE), bool)
     west, south, east, north = bbox
     width, height = (east - west) % 360 or 360.0, north - south
-    cols, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
-    left = west + cols * width / CELLS
+    cols, rows = np.meshgrid(np.arange(MAP_SIDE), np.arange(MAP_SIDE))
+    left = west + cols * width / MAP_SIDE
     left = np.where(left >= 180, left - 360, left)
-    right = left + width / CELLS
-    top = north - rows * height / CELLS
-    bottom = top - height / CELLS
+    right = left + width / MAP_SIDE
+    top = north - rows * height / MAP_SIDE
+    bottom = top - height / MAP_SIDE
     cells = shapely.box(left, bottom, right, top)
     across = right > 180
     start = np.full(bottom[across].shape, -180.0)
@@ -116,7 +108,7 @@ def cells_of(bbox: Sequence[float], area: BaseGeometry | None) -> NDArray[np.boo
     return found
 
 
-def parts_shown(area: BaseGeometry, bbox: Sequence[float]) -> Iterator[BaseGeometry]:
+def parts_shown(area: BaseGeometry, bbox: Box) -> Iterator[BaseGeometry]:
     """Parts of an area that a scene may show; what is larger than two rows of cells is cut along them.
 
     So boxes around them hold little of what lies beyond a border.
@@ -126,8 +118,10 @@ def parts_shown(area: BaseGeometry, bbox: Sequence[float]) -> Iterator[BaseGeome
         bbox: Of the scene.
     """
     west, south, east, north = bbox
-    footprint, height = box_of(bbox), (north - south) / CELLS
-    strips = [box_of((west, north - (row + 1) * height, east, north - row * height)) for row in range(CELLS)]
+    footprint, height = box_of(bbox), (north - south) / MAP_SIDE
+    strips = [
+        box_of((west, north - (row + 1) * height, east, north - row * height)) for row in range(MAP_SIDE)
+    ]
     for part in shapely.get_parts(area):
         if not part.intersects(footprint):
             continue

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from tileserver.relay.plan.areas import box_of, clear_share
+from tileserver.catalog.footprints import box_of
+from tileserver.relay.plan.areas import clear_share
 from tileserver.relay.plan.definition import OVERVIEW, SEEN, Layer, Subscription, in_order
 
 _LEAST_AREA_SHARE = 0.01

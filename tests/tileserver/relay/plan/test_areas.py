@@ -15,7 +15,8 @@ from shapely.geometry import Point, box
 from comeo.errors import ComeoError
 from comeo.globe import cut, rolled
 from tests.tileserver.watch.followed import follow, square
-from tileserver.relay.plan.areas import area_of, box_of, cells_of, parts_shown
+from tileserver.catalog.footprints import box_of
+from tileserver.relay.plan.areas import area_of, cells_of, parts_shown
 from tileserver.relay.plan.definition import Subscription
 from tileserver.relay.plan.sites import sites_in
 from tileserver.store.database import Database
