@@ -70,7 +70,7 @@ function startMap(): Promise<MapView | null> {
   };
   return create().catch((error: unknown) => {
     console.warn(error);
-    store.update({ error: t('no-webgl') });
+    store.update({ tilesLoading: false, error: t('no-webgl') });
     return null;
   });
 }

@@ -55,6 +55,7 @@ export interface State {
   folded: boolean;
   /** Key of the scene that the pointer or the focus is on. */
   hovered: string | null;
+  /** Whether something of the map is on its way: from the start until it has come to rest once, then while tiles are. */
   tilesLoading: boolean;
   error: string | null;
 }
@@ -128,6 +129,6 @@ export const initialState = (): State => ({
   camera: null,
   folded: false,
   hovered: null,
-  tilesLoading: false,
+  tilesLoading: true,
   error: null,
 });

@@ -35,9 +35,8 @@ class Reference:
 
 
 def drawn(seen: Visit) -> None:
-    """Wait until the map stands still: the canvas is there and nothing is being fetched."""
-    seen.page.wait_for_selector("canvas")
-    seen.page.wait_for_load_state("networkidle")
+    """Wait until the map has all that it shows."""
+    seen.page.wait_for_selector("#stage[aria-busy=false]")
 
 
 @pytest.mark.parametrize("place", ["#map=1.20/25.00000/15.00000", NAIROBI])
