@@ -18,6 +18,8 @@ from typing import Final
 
 PIECE: Final = 1460
 """Bytes that travel together."""
+_LATE: Final = 0.02
+"""Seconds by which timers may be late without costing the line its rate: a link has no timers."""
 _BUFFER: Final = 1 << 14  # of the kernel, on the client's side: what is cut off is soon noticed
 
 
@@ -151,7 +153,7 @@ class BadLine:
     async def _pay(self, way: str, size: int) -> None:
         """Wait until the line, which all share, has room."""
         if self.weather.kbps is not None:
-            begins = max(time.monotonic(), self._free[way])
+            begins = max(time.monotonic() - _LATE, self._free[way])
             self._free[way] = begins + size * 8 / (self.weather.kbps * 1000)
             await asyncio.sleep(self._free[way] - time.monotonic())
 

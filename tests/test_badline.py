@@ -6,9 +6,11 @@ import contextlib
 import http.client
 import random
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from tests import badline
 from tests.badline import Weather, bad_line
 from tests.ranges import serving
 
@@ -48,6 +50,29 @@ def test_a_rate_is_kept(port: int) -> None:
         found = fetch(line.port)
     assert DATA.startswith(found)
     assert 0 < len(found) < 60_000
+
+
+def test_timers_that_are_late_cost_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 pieces of 11.68 ms, each told 1.5 ms too late, take their 1.168 s; a pause is not made up for."""
+    now = [1000.0]
+
+    async def late(seconds: float) -> None:
+        now[0] += max(seconds, 0) + 0.0015
+
+    def carry(pieces: int) -> float:
+        began = now[0]
+        for _ in range(pieces):
+            with contextlib.suppress(StopIteration):
+                line._pay("down", badline.PIECE).send(None)
+        return now[0] - began
+
+    monkeypatch.setattr(badline, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(badline, "asyncio", SimpleNamespace(sleep=late))
+    line = badline.BadLine(0, Weather(kbps=1000))
+    line._free["down"] = now[0]
+    assert carry(100) == pytest.approx(1.168, abs=0.003)
+    now[0] += 60
+    assert carry(100) == pytest.approx(1.168, abs=0.025)
 
 
 def test_a_line_that_is_down_takes_nobody(port: int) -> None:
