@@ -239,6 +239,8 @@ def report(data: Path) -> Iterator[str]:
     Args:
         data: Folder of the shared data.
     """
+    if missing := " ".join(each for each in ("curl", "rsync") if shutil.which(each) is None):
+        raise SystemExit(f"Missing: {missing}. On Debian: apt install {missing}")
     archive = full_scene(data)
     size = archive.stat().st_size
     yield f"An archive of {size:,} bytes, {LATENCY:.1f} s each way."

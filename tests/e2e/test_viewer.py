@@ -280,6 +280,7 @@ def test_without_webgl_the_list_still_works(visit: Visits, server: str) -> None:
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     page.goto(server)
     page.get_by_text("This browser cannot draw the map").wait_for()
+    page.wait_for_selector("#stage[aria-busy=false]")
     assert page.locator(SCENES).count() == 4
     page.locator(SCENES).first.click()
     page.get_by_role("heading", name="21 May 2020").wait_for()

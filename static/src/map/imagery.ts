@@ -5,6 +5,7 @@
 import type { ErrorEvent, Map as MapLibre } from 'maplibre-gl';
 
 import { doubled, type TileSet } from '../api';
+import { lessMotion } from '../motion';
 import { saver } from '../saver';
 import { LOWEST_OVER_IMAGERY } from './reference';
 
@@ -133,7 +134,7 @@ export class Imagery {
     const paint = {
       'raster-opacity': visible ? this.#opacity : 0,
       'raster-opacity-transition': { duration: 0, delay: 0 },
-      'raster-fade-duration': visible ? FADE : 0,
+      'raster-fade-duration': visible && !lessMotion() ? FADE : 0,
     };
     this.#map.addLayer({ id, type: 'raster', source: id, paint }, LOWEST_OVER_IMAGERY);
   }

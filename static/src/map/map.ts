@@ -6,6 +6,7 @@ import { ApiError, problemSentence, type Basemap, type Item, type TileSet } from
 import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import { FIT } from '../mercator';
+import { lessMotion } from '../motion';
 import type { Projection } from '../store';
 import { t } from '../words/shell';
 import { areaLayers, showShape } from './area';
@@ -110,7 +111,7 @@ export class MapView {
       zoom: WORLD_ZOOM,
       maxZoom: 18,
       maxPitch: 60,
-      fadeDuration: 100,
+      fadeDuration: lessMotion() ? 0 : 100,
       locale: { 'Map.Title': t('map-keys') },
       style: {
         version: 8,

@@ -1,5 +1,6 @@
 /** On a phone the panel is a sheet at the bottom, in three heights, moved by its handle. */
 
+import { lessMotion } from '../motion';
 import { t } from '../words/shell';
 
 type Detent = 'peek' | 'half' | 'full';
@@ -44,7 +45,7 @@ export class Sheet {
     this.#panel.dataset['detent'] = detent;
     this.#handle.setAttribute('aria-expanded', String(detent !== 'peek'));
     this.#handle.setAttribute('aria-label', detent === 'full' ? t('panel-smaller') : t('panel-larger'));
-    if (matchMedia('(prefers-reduced-motion: reduce)').matches) this.#onResize();
+    if (lessMotion()) this.#onResize();
   }
 
   #detent(): Detent {

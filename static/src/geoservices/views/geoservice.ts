@@ -2,6 +2,7 @@
 import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { formatDay } from '../../format';
+import { lessMotion } from '../../motion';
 import { addSheet } from '../../sheets';
 import { pathOf, read } from '../api';
 import { Bulletins } from '../bulletins/list';
@@ -168,7 +169,7 @@ class Dashboard {
     this.#context.keep({ site: String(site), day });
     this.#choices.sites(this.#sites, site);
     this.#mark();
-    this.#figure.element.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    this.#figure.element.scrollIntoView({ block: 'nearest', behavior: lessMotion() ? 'auto' : 'smooth' });
     void this.#chart(day, this.#work.signal).catch((error: unknown) => this.#complain(error));
   }
 

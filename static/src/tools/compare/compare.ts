@@ -5,6 +5,7 @@ import { dayOf } from '../../format';
 import { withOwn } from '../../documents';
 import { fetchInfo } from '../../info';
 import type { MapView } from '../../map/map';
+import { lessMotion } from '../../motion';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { pictureQuery, stretchOf } from '../../stretch';
@@ -258,7 +259,7 @@ class Compare implements ToolPanel {
       button.setAttribute('aria-pressed', String(seen));
     };
     const button = h('button', { type: 'button', 'aria-pressed': 'true', click: turn }, t('switch'));
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const still = lessMotion();
     const run = (): void => {
       clearInterval(this.#timer);
       if (box.checked) this.#timer = setInterval(turn, BLINK);
