@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 
-DRAWING = "document.querySelector('#map canvas').style.cursor === 'crosshair'"
-"""That the map waits for a shape."""
+DRAWING = "[...document.querySelectorAll('canvas')].some(each => each.style.cursor === 'crosshair')"
+"""That a map waits for a shape."""
 
 
 @dataclass

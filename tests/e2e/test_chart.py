@@ -17,7 +17,8 @@ import pytest
 from rasterio import warp
 
 from comeo.compression import compress
-from tests.e2e.conftest import BANDS, Server, Visit, numbers
+from tests.e2e.clicks import DRAWING
+from tests.e2e.conftest import BANDS, Server, Visit, numbers, until
 from tests.e2e.test_accessibility import violations
 from tests.e2e.test_viewer import PHONE, fragment
 from tests.scenes import array_classes, array_group, array_scene
@@ -109,7 +110,7 @@ def chart_a_field(page: Page, clicks: Clicks) -> None:
     """Open the chart and draw a field inside the scene: three clicks."""
     clicks.on(page.get_by_role("button", name="Chart"))
     clicks.on(page.get_by_role("button", name="Rectangle"))
-    page.wait_for_timeout(600)  # the drawing library's own chunk
+    until(page, DRAWING)
     clicks.drag((0.62, 0.40), (0.72, 0.55))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.clicks import DRAWING
 from tests.e2e.conftest import Visit, until
 from tests.e2e.mailed import COLLECTION, ME, Following, Visits, dates, enter, enter_by_mail, following
 from tests.e2e.pdf_text import text_of
@@ -67,7 +68,7 @@ def draw_rectangle(page: Page) -> None:
     box = page.locator(".site-map").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.wait_for_timeout(500)
+    until(page, DRAWING)
     page.mouse.move(x - 15, y - 15)
     page.mouse.click(x - 15, y - 15)
     page.mouse.move(x, y)
@@ -357,14 +358,13 @@ def test_alerts_are_decided_by_keys_one_after_the_other(waiting: Following, visi
     page.get_by_role("button", name="Dismiss", exact=True).click()
     page.get_by_text("Dismissed as “Harvest”: Vegetation (NDVI) of North slope.").wait_for()
     page.get_by_text("2 alerts wait").wait_for()
-    for _ in range(2):
+    for left in ("1 alert waits", "Nothing waits"):
         page.wait_for_selector(".decision")
         page.keyboard.press("c")
         page.get_by_text("All who are to know get a message at once.").wait_for()
         page.keyboard.press("Enter")
         page.get_by_text("Those who are to know will be told.").wait_for()
-        page.wait_for_timeout(300)
-    page.get_by_text("Nothing waits").wait_for()
+        page.get_by_text(left).wait_for()
     told = page.evaluate("fetch('geoservices/keys/alerts').then(each => each.json())")["alerts"]
     assert sorted((each["decision"], each["comment"]) for each in told) == [
         ("confirm", ""), ("confirm", ""), ("harvest", "cut in June: c and j are no keys here"),

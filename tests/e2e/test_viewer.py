@@ -290,9 +290,9 @@ def test_a_link_brings_back_the_view(visit: Visits) -> None:
     first = visit()
     page = first.open("#collection=series&item=day-11&style=false-color&opacity=0.50&projection=globe")
     page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_timeout(800)  # until the map has come to rest
+    place = re.compile(r"#map=[\d.]+/[\d.]+/[\d.]+&collection=series&item=day-11")
+    assert first.eventually(lambda: place.match(fragment(page)) is not None)
     link = fragment(page)
-    assert re.match(r"#map=[\d.]+/[\d.]+/[\d.]+&collection=series&item=day-11", link)
     second = visit()
     again = second.open(link)
     assert second.eventually(lambda: fragment(again) == link)
