@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.e2e.conftest import Visit
+from tests.e2e.test_accessibility import SERIES
 from tests.e2e.test_viewer import FIELDS, NORTH_EAST, NORTH_WEST, PHONE, fragment
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def test_words_are_completed_and_faults_told_at_their_place(visit: Visits) -> No
     assert seen.eventually(lambda: fault.locator("mark").count() == 1), "what only the server knows"
     assert fault.locator("mark").inner_text() == "*"
     assert all("422" in line for line in seen.complaints)
+
+
+def test_what_the_server_says_of_a_formula_stays_when_another_date_is_shown(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(SERIES)
+    write(seen, "B08 - B04")
+    page.get_by_label("Formula").fill("B08 * * B04")
+    fault = page.locator("#indicator-fault")
+    assert seen.eventually(lambda: fault.locator("mark").count() == 1)
+    page.locator("[data-key='series/day-1']").click()
+    page.get_by_role("heading", name="1 May 2020").wait_for()
+    seen.settle()
+    assert fault.locator("mark").inner_text() == "*"
+    page.get_by_label("Formula").fill("B08 * B04")
+    assert seen.eventually(lambda: fault.inner_text() == "")
 
 
 def test_a_band_that_the_scene_lacks_is_no_slip_of_the_keys(visit: Visits) -> None:

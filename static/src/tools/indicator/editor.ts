@@ -2,8 +2,11 @@
 import { namesOf, type SceneBand } from '../../api';
 import { h } from '../../dom';
 import { direction, locale } from '../../language';
+import type { Refusal } from './check';
 import { completions, faultOf, type Fault } from './formula';
 import { t } from './words';
+
+type Refused = Refusal & { formula: string };
 
 /** Words offered at a time. */
 const OFFERED = 14;
@@ -16,6 +19,7 @@ export class FormulaField {
   readonly #changed: (formula: string, fault: Fault | null) => void;
   #bands: readonly SceneBand[] = [];
   #names: readonly string[] = [];
+  #refused: Refused | null = null;
 
   /** `name` is of its elements, `indicator-<name>` and `indicator-<name>-fault`; `rows` are lines of text. */
   constructor(name: string, label: string, rows: number, changed: (formula: string, fault: Fault | null) => void) {
@@ -39,7 +43,9 @@ export class FormulaField {
 
   set bands(bands: readonly SceneBand[]) {
     this.#bands = bands;
-    this.#names = namesOf(bands);
+    const names = namesOf(bands);
+    if (names.join() !== this.#names.join()) this.#refused = null; // of another scene
+    this.#names = names;
     this.#judge();
     this.#offer();
   }
@@ -48,11 +54,10 @@ export class FormulaField {
     return this.value ? faultOf(this.#text.value, this.#names) : null;
   }
 
-  /** What the server says against the formula, and where it is wrong, if it tells. */
-  refuse(sentence: string, offset: number | null = null, length = 0): void {
-    const place = offset === null ? [] : [this.#marked(offset, length)];
-    this.#fault.replaceChildren(...place, h('span', {}, sentence));
-    this.#text.setAttribute('aria-invalid', 'true');
+  /** What the server has against a formula, shown while that is in the field; null: nothing. */
+  set refused(refused: Refused | null) {
+    this.#refused = refused;
+    this.#judge();
   }
 
   #typed(): void {
@@ -63,23 +68,28 @@ export class FormulaField {
 
   #judge(): Fault | null {
     const { fault } = this;
-    this.#text.setAttribute('aria-invalid', String(fault !== null));
-    this.#fault.replaceChildren(...(fault ? this.#explained(fault) : []));
+    const refused = this.#refused?.formula === this.value ? this.#refused : null;
+    this.#text.setAttribute('aria-invalid', String(fault !== null || refused !== null));
+    this.#fault.replaceChildren(...(fault ? this.#explained(fault) : refused ? this.#told(refused) : []));
     return fault;
   }
 
   /** The formula with the wrong word marked, and what is wrong with it. */
   #explained({ reason, offset, length, hint }: Fault): (Node | string)[] {
-    const word = this.#text.value.slice(offset, offset + length);
+    const formula = this.#text.value;
+    const word = formula.slice(offset, offset + length);
     const isolated = (name: string): string => (direction === 'rtl' ? `\u2068${name}\u2069` : name);
     const bands = new Intl.ListFormat(locale).format(this.#names.map(isolated));
     const words = `${t(reason, { word, bands })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
-    return [this.#marked(offset, length), h('span', {}, words)];
+    return [this.#marked(formula, offset, length), h('span', {}, words)];
   }
 
-  /** The formula with a part of it marked. */
-  #marked(offset: number, length: number): HTMLElement {
-    const formula = this.#text.value;
+  #told({ formula, message, offset, length }: Refused): Node[] {
+    return [...(offset === null ? [] : [this.#marked(formula, offset, length)]), h('span', {}, message)];
+  }
+
+  /** A formula with a part of it marked. */
+  #marked(formula: string, offset: number, length: number): HTMLElement {
     return h('code', { dir: 'ltr' }, formula.slice(0, offset), h('mark', {}, formula.slice(offset, offset + length)), formula.slice(offset + length));
   }
 

@@ -188,6 +188,7 @@ class Editor implements ToolPanel {
     try {
       const wanted = styleOf({ ...PLAIN, formula, mask: this.#mask.value });
       const found = await fetchDistributions(item, wanted, box, signal);
+      this.#formula.refused = null;
       this.#status.textContent = isEmpty(found) ? t('no-values') : '';
       this.#drawHistogram(isEmpty(found) ? [] : found);
       return isEmpty(found) ? [] : found;
@@ -199,10 +200,10 @@ class Editor implements ToolPanel {
 
   /** Asks the server where the fault is; without an answer its first sentence will do. */
   async #refused(collection: string, formula: string, sentence: string): Promise<void> {
-    this.#formula.refuse(sentence);
+    this.#formula.refused = { formula, message: sentence, offset: null, length: 0 };
     const shown = documentOf({ ...PLAIN, formula }, collection, this.#bands);
     const found = await checkDocument(shown);
-    if (found && this.#formula.value === formula) this.#formula.refuse(found.message, found.offset, found.length);
+    if (found && this.#formula.value === formula) this.#formula.refused = { formula, ...found };
   }
 
   #drawHistogram(found: readonly Distribution[]): void {
