@@ -89,6 +89,17 @@ def test_what_the_server_says_of_a_formula_stays_when_another_date_is_shown(visi
     assert seen.eventually(lambda: fault.inner_text() == "")
 
 
+def test_a_failure_is_no_longer_told_once_the_server_has_computed_the_formula(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    page.route("**/statistics?*", lambda route: route.fulfill(status=500, body=""), times=1)
+    write(seen, FORMULA)
+    fault = page.locator("#indicator-fault")
+    assert seen.eventually(lambda: fault.inner_text() != "")
+    page.get_by_role("button", name="Fit the range to this view").click()
+    assert seen.eventually(lambda: fault.inner_text() == "")
+
+
 def test_a_band_that_the_scene_lacks_is_no_slip_of_the_keys(visit: Visits) -> None:
     seen = visit()
     seen.open(FIELDS)
